@@ -1,0 +1,1 @@
+"""Who plays the game: networks, PPO on RLlib, acting without Ray, the attacks and the report."""

@@ -1,0 +1,130 @@
+"""Attack: one interface for the learned agents and every competitor.
+
+An attack only proposes clips. This base class passes them through the ledger, which counts, bounds
+and decides, so that no attack can cheat.
+"""
+
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.clip import Clip, Frames
+from envs.episode import Distort, choose_goal, open_ledger
+from envs.game_config import GameConfig
+from envs.ledger import BudgetExhausted, Ledger, Talk, converse
+from envs.victims.base import Scores, Victim
+
+Proposals = Generator[Frames, Scores, None]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What all attacks of one comparison share.
+
+    Attributes:
+        game: budget, clean-up, norm, what the victim answers, target.
+        distort: the distortion, (clip, severity, rng) -> clip.
+        severity: 1 to 5.
+        classes: number of classes of the victim.
+        frames: frames of a clip.
+    """
+
+    game: GameConfig
+    distort: Distort
+    severity: int
+    classes: int
+    frames: int
+
+
+@dataclass
+class Task:
+    """What an attack is given for one clip.
+
+    Attributes:
+        ledger: the account; to be read (`left`, `goal`, `best_norm`), it opens no way to the victim.
+        clean: what the attacker saw of the clean clip's scores, (C,).
+        rng: this clip's own random numbers.
+        notes: what the attack leaves for pictures, for example mask and sensitivity (T, G, G).
+    """
+
+    ledger: Ledger
+    clean: NDArray[np.float32]
+    rng: np.random.Generator
+    notes: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AttackResult:
+    """Outcome on one clip.
+
+    Attributes:
+        attacked: False when the victim got the clean clip wrong (or it is of the target class).
+        ledger: the closed account: queries, first success, best clip and its scores.
+        notes: see Task.
+    """
+
+    attacked: bool
+    ledger: Ledger
+    notes: dict[str, NDArray[np.float32]]
+
+
+class Attack(ABC):
+    """A method; a subclass writes `moves` and takes its own constants after `rules`.
+
+    Attributes:
+        name: how tables call it.
+    """
+
+    name: str
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+
+    @abstractmethod
+    def moves(self, task: Task) -> Proposals:
+        """Yield uint8 clips (N, T, H, W, 3) to ask about; receive what may be seen of the scores.
+
+        Ends by returning. Is stopped when the budget is spent or the clean-up after a success is
+        over; of a request larger than what is left, only the first clips pass.
+        """
+
+    def run(self, victim: Victim, clip: Clip, seed: int = 0) -> AttackResult:
+        """Attack one clip."""
+        return next(iter(self.run_many(victim, [clip], seed)))[1]
+
+    def run_many(
+        self, victim: Victim, clips: Iterable[Clip], seed: int = 0, width: int = 1
+    ) -> Iterator[tuple[int, AttackResult]]:
+        """Attack clips, `width` side by side; yields (number, result) as each ends.
+
+        A clip's result depends on its own id and the seed, not on its neighbours.
+        """
+        return converse(victim, (self._talk(clip, seed) for clip in clips), width)
+
+    def _talk(self, clip: Clip, seed: int) -> Talk[AttackResult]:
+        rng = np.random.default_rng([seed, zlib.crc32(clip.id.encode())])
+        game = self.rules.game
+        goal = choose_goal(clip.label, self.rules.classes, game.target, rng)
+        ledger = open_ledger(clip, goal or choose_goal(clip.label, self.rules.classes, "none", rng), game)
+        clean = (yield ledger, clip.frames[None])[0]
+        assert ledger.clean_scores is not None  # settled with the answer just above
+        task = Task(ledger, clean, rng)
+        if goal is None or int(np.argmax(ledger.clean_scores)) != clip.label:
+            return AttackResult(False, ledger, task.notes)
+        moves = self.moves(task)
+        try:
+            request = next(moves)
+            while True:
+                answers = yield ledger, request
+                request = moves.send(answers)
+                first = ledger.first_success
+                if first is not None and ledger.spent - first >= game.cleanup:
+                    break
+        except (StopIteration, BudgetExhausted):
+            pass
+        moves.close()
+        return AttackResult(True, ledger, task.notes)

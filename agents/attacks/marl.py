@@ -1,0 +1,31 @@
+"""The trained agents as an attack on clips that they never saw."""
+
+from pathlib import Path
+from typing import Any
+
+from agents.attacks.base import Rules, Task
+from agents.attacks.play import PlayAttack
+from agents.policy import Policy
+from envs.episode import Episode
+
+
+class Marl(PlayAttack):
+    """Both trained agents act on their observations; nothing is learned on the attacked clip.
+
+    Args:
+        rules: the comparison's rules; must have the shape that the policy was trained for.
+        policy: a policy, or the path of its file.
+        greedy: take the likeliest action instead of drawing one.
+    """
+
+    name = "marl"
+
+    def __init__(self, rules: Rules, policy: Policy | str | Path, greedy: bool = False) -> None:
+        super().__init__(rules)
+        self.policy = policy if isinstance(policy, Policy) else Policy.load(Path(policy))
+        self.policy.check_fits(rules.game, rules.frames)
+        self.greedy = greedy
+
+    def act(self, episode: Episode, task: Task) -> dict[str, Any]:
+        """Actions of both agents' networks."""
+        return self.policy.act(episode.observations(), task.rng, self.greedy)

@@ -1,0 +1,1 @@
+"""The game: clips, victims, distortions, the ledger and the PettingZoo environment. No Ray, no Hydra."""

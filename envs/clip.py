@@ -1,0 +1,52 @@
+"""Clip: the first of the five nouns. A short video as uint8, its label and its id."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Frames = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A labelled clip; never a float, because a video file cannot hold one.
+
+    Attributes:
+        frames: uint8 array (T, H, W, 3), RGB, 0-255.
+        label: index into the classes of the victim that will see it.
+        id: a stable name, unique in its data set (a file name, or a seed).
+    """
+
+    frames: Frames
+    label: int
+    id: str
+
+    def __post_init__(self) -> None:
+        check_frames(self.frames, name=f"clip {self.id!r}")
+
+
+def check_frames(frames: object, name: str = "clip") -> None:
+    """Raise ValueError unless `frames` is a uint8 array (T, H, W, 3) with no empty side."""
+    if not isinstance(frames, np.ndarray) or frames.dtype != np.uint8:
+        kind = getattr(frames, "dtype", type(frames).__name__)
+        raise ValueError(f"{name} must be a uint8 array (T, H, W, 3), not {kind}: convert it first")
+    if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape:
+        raise ValueError(f"{name} must have shape (T, H, W, 3) with T, H, W > 0, not {frames.shape}")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a clip is cut from a video, as a victim needs it.
+
+    Attributes:
+        frames: T, the number of frames of a clip.
+        size: side of the square centre crop, in pixels.
+        short_side: the shorter side is resized to this before the crop.
+        stride: distance between two sampled frames, in frames of the file.
+    """
+
+    frames: int = 16
+    size: int = 112
+    short_side: int = 128
+    stride: int = 2

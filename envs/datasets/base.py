@@ -1,0 +1,40 @@
+"""Dataset: an indexed set of labelled clips, cut as the victim needs them."""
+
+from abc import ABC, abstractmethod
+from typing import Literal, get_args
+
+from envs.clip import Clip
+
+Part = Literal["train", "validation", "test"]
+
+
+class DatasetError(RuntimeError):
+    """A data set that cannot be read; the message says what was expected and how to get it."""
+
+
+class BadClipError(DatasetError):
+    """One clip that cannot be read; the message names its file."""
+
+
+class ClipDataset(ABC):
+    """Clips of one part of a data set; indexing is deterministic.
+
+    Attributes:
+        classes: the class names that labels index, in the victim's order.
+    """
+
+    classes: tuple[str, ...]
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of clips."""
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Clip:
+        """Clip `index`; raises BadClipError when its file cannot be read."""
+
+
+def check_part(part: str) -> None:
+    """Raise ValueError unless `part` is train, validation or test."""
+    if part not in get_args(Part):
+        raise ValueError(f"part={part!r}: choose one of {', '.join(get_args(Part))}")

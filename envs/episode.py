@@ -1,0 +1,180 @@
+"""Episode: the game on one clip, without a victim: moves in, a clip out; answers in, rewards out."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.clip import Frames, check_frames
+from envs.game_config import GameConfig
+from envs.ledger import Ledger
+from envs.mask import MaskedClip, perturbation_norm
+from envs.moves import Move, Moves
+from envs.observation import SensitivityMemory, joint_state, look, observe
+from envs.threat import Goal
+
+AGENTS = ("spatial", "temporal")
+Distort = Callable[..., Frames]
+
+
+def choose_goal(label: int, classes: int, target: str, rng: np.random.Generator) -> Goal | None:
+    """The goal for a clip: `none` (any other class), `random` (another class) or a class index.
+
+    None when the clip is of the target class already, so that there is nothing to attack.
+    """
+    if target == "none":
+        return Goal(label)
+    if target == "random":
+        return Goal(label, int((label + 1 + rng.integers(classes - 1)) % classes))
+    if int(target) >= classes:
+        raise ValueError(f"env.target={target}: the victim has classes 0 to {classes - 1}")
+    return Goal(label, int(target)) if int(target) != label else None
+
+
+def open_ledger(clip: Any, goal: Goal, config: GameConfig) -> Ledger:
+    """A ledger for a clip under the rules of the game."""
+
+    def norm(original: Frames, other: Frames) -> float:
+        return perturbation_norm(original, other, config.norm)
+
+    return Ledger(
+        clip, goal, config.budget, norm=norm, answers=config.answers, top_k=config.top_k
+    )  # fmt: skip
+
+
+def distorted_draws(
+    distort: Distort, frames: Frames, severity: int, draws: int, rng: np.random.Generator
+) -> list[Frames]:
+    """`draws` distorted versions of a clip, checked.
+
+    A distortion that takes `draw` is told which one it makes.
+
+    Raises:
+        ValueError: the distortion returned something else than a uint8 clip of the same shape.
+    """
+    numbered = "draw" in inspect.signature(distort).parameters
+    results = []
+    for draw in range(draws):
+        extra = {"draw": draw} if numbered else {}
+        result = distort(frames, severity, rng, **extra)
+        check_frames(result, name="the distortion's answer")
+        if result.shape != frames.shape:
+            raise ValueError(f"the distortion turned a clip {frames.shape} into {result.shape}")
+        results.append(result)
+    return results
+
+
+class Episode:
+    """The game on one clip that the victim gets right.
+
+    Args:
+        ledger: the clip's account, after its clean query.
+        clean: what the attacker saw of the clean clip's scores, (C,).
+        distorted: the distorted clips to choose from (`draws` of them).
+        config: the rules.
+        moves: the meaning of actions, for clips of this length.
+
+    Attributes:
+        masked: the clip as it stands and its mask.
+        memory: the sensitivity memory.
+        margin: the present margin in [-1, 1]; see `Goal.margin`.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        clean: NDArray[np.float32],
+        distorted: list[Frames],
+        config: GameConfig,
+        moves: Moves,
+    ) -> None:
+        if len(ledger.clip.frames) != moves.frames:
+            raise ValueError(
+                f"clip {ledger.clip.id!r} has {len(ledger.clip.frames)} frames, the game {moves.frames}: "
+                "cut all clips with the victim's sampling"
+            )
+        self.ledger, self.config, self.moves = ledger, config, moves
+        self.masked = MaskedClip(
+            ledger.clip.frames, distorted, config.grid, config.levels, config.norm
+        )
+        self.sight = look(self.masked)
+        self.memory = SensitivityMemory(self.masked.level.shape)
+        self._scale = max(self.masked.full_norm(), 1e-9)
+        self.scores = clean
+        self.margin = self._lowest = ledger.goal.margin(clean)
+        self._last_drop, self._norm, self._flicker = 0.0, 0.0, 0.0
+        self._move = Move(None, 0, 0, None)
+        self._was_flipped = False
+
+    def begin(self, actions: dict[str, Any]) -> Frames:
+        """Make both agents' move; returns the clip to be asked about, (1, T, H, W, 3)."""
+        move = self.moves.decode(*(actions[agent] for agent in AGENTS))
+        if move.undo is not None:
+            self.masked.paint(move.undo, 0)
+        if move.add is not None:
+            self.masked.paint(move.add, move.level, move.draw)
+        self._move = move
+        return self.masked.frames[None]
+
+    def finish(self, answer: NDArray[np.float32]) -> float:
+        """Take the victim's visible scores (C,) of that clip; returns the shared reward.
+
+        Reward: margin * drop of the margin + flip * (first success) - norm * growth of the norm
+        (as a share of the wholly distorted clip's) - flicker * growth of the mask's mean change
+        between neighbouring frames - query.
+        """
+        weights = self.config.reward
+        margin = self.ledger.goal.margin(answer)
+        norm = self.masked.norm() / self._scale
+        mask = self.masked.mask
+        flicker = float(np.abs(mask[1:] - mask[:-1]).mean()) if len(mask) > 1 else 0.0
+        drop = self.margin - margin
+        newly_flipped = self.flipped and not self._was_flipped
+        reward = (
+            weights.margin * drop
+            + weights.flip * newly_flipped
+            - weights.norm * (norm - self._norm)
+            - weights.flicker * (flicker - self._flicker)
+            - weights.query
+        )
+        if self._move.undo is not None:
+            self.memory.credit(self._move.undo, -drop)
+        if self._move.add is not None:
+            self.memory.credit(self._move.add, drop)
+        self.scores, self.margin, self._norm, self._flicker = answer, margin, norm, flicker
+        self._last_drop, self._lowest = drop, min(self._lowest, margin)
+        self._was_flipped = self.flipped
+        return float(reward)
+
+    @property
+    def flipped(self) -> bool:
+        """Whether some clip of this episode reached the goal."""
+        return self.ledger.first_success is not None
+
+    @property
+    def over(self) -> tuple[bool, bool]:
+        """(terminated: flipped, and the clean-up's queries are used; truncated: no budget left)."""
+        first = self.ledger.first_success
+        done = first is not None and self.ledger.spent - first >= self.config.cleanup
+        return done, not done and self.ledger.left == 0
+
+    def observations(self) -> dict[str, dict[str, NDArray]]:
+        """Observations of both agents."""
+        return observe(
+            self.sight, self.masked, self.memory, self._move.add, self._move.undo, self._status()
+        )
+
+    def state(self) -> NDArray[np.float32]:
+        """Joint state for a centralised critic."""
+        return joint_state(self.sight, self.masked, self.memory, self._status())
+
+    def _status(self) -> NDArray[np.float32]:
+        goal, ledger = self.ledger.goal, self.ledger
+        wins = goal.label if goal.target is None else goal.target
+        values = (
+            self.margin, self._last_drop, self._lowest, ledger.left / ledger.budget, self._norm,
+            self.scores[wins], np.delete(self.scores, wins).max(), self.flipped,
+        )  # fmt: skip
+        return np.clip(np.asarray(values, np.float32), -1, 1)

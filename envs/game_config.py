@@ -1,0 +1,58 @@
+"""The rules of the game as plain dataclasses; Hydra uses the same ones as its schema."""
+
+from dataclasses import dataclass, field
+
+NORMS = ("l2", "l1", "l0", "linf")
+ANSWERS = ("scores", "topk", "label")
+
+
+@dataclass(frozen=True)
+class RewardWeights:
+    """Weights of the shared reward; all terms are differences between two steps except `query`."""
+
+    margin: float = 1.0
+    flip: float = 1.0
+    norm: float = 1.0
+    flicker: float = 0.1
+    query: float = 0.02
+
+
+@dataclass(frozen=True)
+class GameConfig:
+    """Rules of one episode; see conf/env/default.yaml for the meaning of each key.
+
+    Raises:
+        ValueError: a value out of its range; the message names the key.
+    """
+
+    budget: int = 100
+    cleanup: int = 0
+    grid: int = 7
+    levels: int = 2
+    draws: int = 1
+    sizes: list[list[int]] = field(
+        default_factory=lambda: [[1, 1], [2, 2], [3, 2], [3, 3], [5, 3], [5, 5]]
+    )
+    windows: list[int] = field(default_factory=lambda: [2, 4, 8, 16])
+    norm: str = "l2"
+    answers: str = "scores"
+    top_k: int = 5
+    target: str = "none"
+    reward: RewardWeights = field(default_factory=RewardWeights)
+
+    def __post_init__(self) -> None:
+        for key, low in {"budget": 1, "cleanup": 0, "grid": 1, "levels": 1, "draws": 1, "top_k": 1}.items():
+            if getattr(self, key) < low:
+                raise ValueError(f"env.{key}={getattr(self, key)}: must be at least {low}")
+        for key, allowed in {"norm": NORMS, "answers": ANSWERS}.items():
+            if getattr(self, key) not in allowed:
+                raise ValueError(f"env.{key}={getattr(self, key)!r}: choose one of {', '.join(allowed)}")
+        if self.target not in ("none", "random") and not self.target.isdigit():
+            raise ValueError(f"env.target={self.target!r}: choose none, random or a class index")
+        for size in self.sizes:
+            if len(size) != 2 or not all(1 <= side <= self.grid for side in size):
+                raise ValueError(
+                    f"env.sizes has {list(size)}: each must be [rows, columns] between 1 and grid={self.grid}"
+                )
+        if not self.sizes or not self.windows or min(self.windows) < 1:
+            raise ValueError("env.sizes and env.windows must each name at least one size >= 1")

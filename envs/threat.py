@@ -1,0 +1,61 @@
+"""Threat model: what counts as a success, and how close a clip is to it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# exp(-10): log margins are cut here, so that a saturated softmax still gives a finite scale.
+_FLOOR = float(np.exp(-10.0))
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Untargeted (`target` None: any other class) or targeted misclassification.
+
+    Attributes:
+        label: the true class.
+        target: the class wanted instead, or None.
+    """
+
+    label: int
+    target: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.target == self.label:
+            raise ValueError(f"the target class {self.target} is the clip's own label: choose another")
+
+    def reached(self, scores: NDArray[np.floating]) -> bool:
+        """Whether scores (C,) mean success; the first of equal scores is the prediction."""
+        predicted = int(np.argmax(scores))
+        return predicted != self.label if self.target is None else predicted == self.target
+
+    def margin(self, scores: NDArray[np.floating]) -> float:
+        """Distance from success in [-1, 1]; negative means reached (or a tie).
+
+        The log-probability margin of the class that must lose over the best class that may win,
+        each log cut at -10, divided by 10. Logs, because a saturated softmax hides in
+        probabilities what it shows in their logs (cf. the margin loss of Carlini and Wagner 2017,
+        section V).
+
+        Args:
+            scores: probabilities (C,); a label-only answer is a one-hot vector, a top-k answer has
+                zeros for the classes that were not shown.
+        """
+        wins = self.label if self.target is None else self.target
+        others = np.delete(scores, wins)
+        gap = float(np.log(max(float(scores[wins]), _FLOOR)) - np.log(max(float(others.max()), _FLOOR)))
+        margin = gap if self.target is None else -gap
+        return float(np.clip(margin / 10.0, -1.0, 1.0))
+
+
+def visible(scores: NDArray[np.float32], answers: str, top_k: int) -> NDArray[np.float32]:
+    """What the attacker sees of scores (N, C): all of them, the k best, or a one-hot label."""
+    if answers == "scores":
+        return scores
+    k = 1 if answers == "label" else min(top_k, scores.shape[1])
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    shown = np.zeros_like(scores)
+    values = 1.0 if answers == "label" else np.take_along_axis(scores, order, axis=1)
+    np.put_along_axis(shown, order, values, axis=1)
+    return shown
