@@ -1,5 +1,6 @@
 """Policy: both trained actors in one file, acting without Ray."""
 
+import io
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.files import write_atomically
 from agents.networks import Actor, make_actor
+from agents.report.files import write_whole
 from envs.episode import AGENTS
 from envs.game_config import GameConfig
 from envs.moves import Moves
@@ -70,7 +71,9 @@ class Policy:
             "facts": self.facts,
             "actors": {agent: actor.state_dict() for agent, actor in self.actors.items()},
         }
-        write_atomically(path, lambda temporary: torch.save(content, temporary))
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        write_whole(path, buffer.getvalue())
 
     @classmethod
     def load(cls, path: Path) -> "Policy":

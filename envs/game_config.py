@@ -6,7 +6,7 @@ NORMS = ("l2", "l1", "l0", "linf")
 ANSWERS = ("scores", "topk", "label")
 
 
-@dataclass(frozen=True)
+@dataclass
 class RewardWeights:
     """Weights of the shared reward; all terms are differences between two steps except `query`."""
 
@@ -17,7 +17,7 @@ class RewardWeights:
     query: float = 0.02
 
 
-@dataclass(frozen=True)
+@dataclass
 class GameConfig:
     """Rules of one episode; see conf/env/default.yaml for the meaning of each key.
 

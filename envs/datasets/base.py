@@ -1,10 +1,13 @@
 """Dataset: an indexed set of labelled clips, cut as the victim needs them."""
 
+import logging
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from typing import Literal, get_args
 
 from envs.clip import Clip
 
+log = logging.getLogger(__name__)
 Part = Literal["train", "validation", "test"]
 
 
@@ -38,3 +41,23 @@ def check_part(part: str) -> None:
     """Raise ValueError unless `part` is train, validation or test."""
     if part not in get_args(Part):
         raise ValueError(f"part={part!r}: choose one of {', '.join(get_args(Part))}")
+
+
+def load_clips(dataset: ClipDataset, indices: Iterable[int]) -> Iterator[Clip]:
+    """Clips in the order of `indices`; one that cannot be read is skipped with a warning.
+
+    Raises:
+        DatasetError: none of them could be read.
+    """
+    good = bad = 0
+    for index in indices:
+        try:
+            clip = dataset[index]
+        except BadClipError as fault:
+            log.warning("%s; skipped", fault)
+            bad += 1
+            continue
+        good += 1
+        yield clip
+    if bad and not good:
+        raise DatasetError(f"none of {bad} clips could be read: check the files named above")

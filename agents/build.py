@@ -1,0 +1,136 @@
+"""From configuration to components: `_target_` names a class to construct or a function to call."""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from agents.attacks.base import Attack, Rules
+from envs.datasets.base import ClipDataset, Part
+from envs.episode import Distort
+from envs.game_config import GameConfig, RewardWeights
+from envs.victims.base import Victim
+from envs.video_attack_v0 import VideoAttackEnv
+
+
+class ConfigError(ValueError):
+    """A configuration that names no such component or gives it arguments that it does not take."""
+
+
+def locate(target: str) -> Callable[..., Any]:
+    """The class or function that a dotted name means.
+
+    Raises:
+        ConfigError: no such module, or nothing of that name in it.
+    """
+    module, _, name = target.rpartition(".")
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as fault:
+        raise ConfigError(
+            f"_target_={target!r} cannot be imported ({fault}): write package.module.Name, and see that "
+            "the package is installed or on PYTHONPATH"
+        ) from fault
+    if not callable(found):
+        raise ConfigError(f"_target_={target!r} is neither a class nor a function")
+    return found
+
+
+def build(group: str, config: Mapping[str, Any], *args: Any, **given: Any) -> Any:
+    """Construct the component of a config group, or bind its keys when it is a function.
+
+    Args:
+        group: the group's name, for messages.
+        config: `_target_` and its keyword arguments.
+        *args: further positional arguments that the caller gives.
+        **given: further keyword arguments that the caller gives.
+
+    Raises:
+        ConfigError: a key that the target does not take; the message says which it does.
+    """
+    own = {key: value for key, value in config.items() if key != "_target_"}
+    target = locate(config["_target_"])
+    parameters = inspect.signature(target).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        unknown = [key for key in own if key not in parameters]
+        if unknown:
+            allowed = ", ".join(key for key in parameters if key not in given) or "none"
+            raise ConfigError(
+                f"{group}.{unknown[0]}: {config['_target_']} takes no such argument; allowed: {allowed}"
+            )
+    if inspect.isclass(target):
+        return target(*args, **own, **given)
+    return functools.partial(target, **own)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is attacked, with what, under which rules; built once a process.
+
+    Attributes:
+        config: the plain configuration it was built from (groups dataset, model, distortion, env).
+    """
+
+    config: Mapping[str, Any]
+    victim: Victim
+    distort: Distort
+    severity: int
+    game: GameConfig
+    _datasets: dict[str, ClipDataset] = field(default_factory=dict)
+
+    def dataset(self, part: Part) -> ClipDataset:
+        """Clips of one part, cut as the victim needs them; the same object on every call."""
+        if part not in self._datasets:
+            self._datasets[part] = build(
+                "dataset", self.config["dataset"],
+                part=part, sampling=self.victim.sampling, classes=self.victim.classes,
+            )  # fmt: skip
+        return self._datasets[part]
+
+    def env(self, part: Part) -> VideoAttackEnv:
+        """The environment on one part; environments of one setting share its victim."""
+        return VideoAttackEnv(
+            self.victim, self.dataset(part), self.distort,
+            severity=self.severity, config=self.game,
+        )  # fmt: skip
+
+    def rules(self) -> Rules:
+        """The rules for attacks."""
+        return Rules(
+            self.game, self.distort, self.severity, len(self.victim.classes), self.victim.sampling.frames
+        )  # fmt: skip
+
+    def attack(self, config: Mapping[str, Any], **given: Any) -> Attack:
+        """An attack from the config group `attack`."""
+        return build("attack", config, self.rules(), **given)
+
+
+def build_game(config: Mapping[str, Any]) -> GameConfig:
+    """Game rules from the plain config group `env`."""
+    try:
+        return GameConfig(**{**config, "reward": RewardWeights(**config["reward"])})
+    except ValueError as fault:
+        raise ConfigError(str(fault)) from fault
+
+
+def build_setting(config: Mapping[str, Any]) -> Setting:
+    """Build victim, distortion and rules from plain config groups."""
+    distortion = {key: value for key, value in config["distortion"].items() if key != "severity"}
+    return Setting(
+        config=config,
+        victim=build_victim(config),
+        distort=build("distortion", distortion),
+        severity=config["distortion"]["severity"],
+        game=build_game(config["env"]),
+    )
+
+
+def build_victim(config: Mapping[str, Any]) -> Victim:
+    """The victim in this process, or a handle to the one in a Ray actor (`cluster.victim=actor`)."""
+    if config.get("victim_actor"):
+        from agents.victim_actor import RemoteVictim
+
+        return RemoteVictim(config["victim_actor"])
+    return build("model", config["model"])

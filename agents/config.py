@@ -1,0 +1,137 @@
+"""Configuration: run folders, settings carried from a run to its evaluation, errors in plain words."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from agents.build import ConfigError
+from agents.checkpoints import CheckpointError
+from agents.policy import PolicyError
+from agents.schema import register
+from envs.datasets.base import DatasetError
+from envs.victims.base import VictimError
+
+RUNS = Path("runs")
+# What an evaluation takes over from the training run of its policy.
+CARRIED = ("dataset", "model", "distortion", "env")
+EXPECTED = (ConfigError, CheckpointError, PolicyError, DatasetError, VictimError, OSError)
+
+
+def prepare() -> None:
+    """Register schemas and resolvers; to be called before Hydra starts."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that `plain_errors` sees the exception itself
+    register()
+    OmegaConf.register_new_resolver("new_run", new_run, use_cache=True, replace=True)
+    OmegaConf.register_new_resolver("newest_policy", newest_policy, use_cache=True, replace=True)
+
+
+def new_run(kind: str, resume: bool) -> str:
+    """A new folder for a run, or the newest one of this kind that holds a checkpoint."""
+    if resume:
+        states = sorted(RUNS.glob(f"{kind}-*/checkpoints/iteration_*/state.json"))
+        if not states:
+            raise CheckpointError(f"nothing to resume below {RUNS}: start without resume=true")
+        return str(states[-1].parents[2])
+    return str(RUNS / f"{kind}-{datetime.now():%Y-%m-%d_%H-%M-%S}")
+
+
+def newest_policy() -> str | None:
+    """The newest run's policy, or None."""
+    found = sorted(RUNS.glob("train-*/policy.pt"))
+    return str(found[-1]) if found else None
+
+
+def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
+    """Plain configuration and run folder; the configuration is written into the folder.
+
+    Raises:
+        CheckpointError: a resumed run was started with other settings.
+    """
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment] # a mapping at the top
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    record = folder / "config.yaml"
+    if plain.get("resume"):
+        refuse_changes(plain, yaml.safe_load(record.read_text()))
+    else:
+        record.write_text(yaml.safe_dump(plain, sort_keys=False))
+        overrides = list(HydraConfig.get().overrides.task)
+        (folder / "overrides.yaml").write_text(yaml.safe_dump(overrides))
+    return plain, folder
+
+
+def refuse_changes(new: dict[str, Any], old: dict[str, Any], path: str = "") -> None:
+    """Raise CheckpointError at the first setting that may not change when a run goes on."""
+    free = {"resume", "run_dir", "queries", "clips", "examples", "side_by_side", "threads", "keep", "cluster"}
+    for key in sorted(new.keys() | old.keys()):
+        if not path and key in free:
+            continue
+        now, then = new.get(key), old.get(key)
+        if isinstance(now, dict) and isinstance(then, dict):
+            refuse_changes(now, then, f"{path}{key}.")
+        elif now != then:
+            raise CheckpointError(
+                f"the run to resume had {path}{key}={then}, now it is {now}: give the same command, "
+                "or start a new run without resume=true"
+            )
+
+
+def carry_settings(arguments: list[str]) -> list[str]:
+    """Command line of an evaluation, with the settings of its policy's training run put first.
+
+    Args:
+        arguments: the user's overrides; one of them wins over the run's for the same key, and a
+            whole group given anew drops all that the run said of that group.
+    """
+    given = {argument.split("=")[0].lstrip("+") for argument in arguments}
+    named = [a.split("=", 1)[1] for a in arguments if a.startswith("checkpoint=")]
+    policy = named[-1] if named else newest_policy()
+    if policy is None:
+        return arguments
+    path = Path(policy)
+    folder = path if path.is_dir() else path.parent
+    if not (folder / "overrides.yaml").exists():
+        return arguments
+    carried = []
+    for override in yaml.safe_load((folder / "overrides.yaml").read_text()):
+        key = override.split("=")[0].lstrip("+")
+        group = key.split(".")[0]
+        if group in CARRIED and key not in given and group not in given:
+            carried.append(override)
+    return carried + arguments
+
+
+@contextlib.contextmanager
+def plain_errors() -> Iterator[None]:
+    """End with one sentence, not a traceback, on what a user can mend."""
+    try:
+        yield
+    except HydraException as fault:
+        sys.exit(f"error: {explain(fault)}")
+    except EXPECTED as fault:
+        sys.exit(f"error: {fault}")
+    except KeyboardInterrupt:
+        sys.exit("stopped; go on with resume=true")
+
+
+def explain(fault: BaseException) -> str:
+    """A Hydra error in one line, with the keys that are allowed where one was unknown."""
+    cause = fault.__cause__
+    line = " ".join(str(fault).split())
+    if isinstance(cause, OmegaConfBaseException):
+        key = cause.full_key or cause.key
+        parent = cause.parent_node
+        if isinstance(parent, DictConfig) and cause.key not in parent:
+            allowed = ", ".join(sorted(map(str, parent.keys())))
+            return f"unknown key {key!r}; allowed here: {allowed}"
+        return f"{line} ({' '.join(str(cause.msg).split())}; key {key!r})"
+    return line

@@ -1,0 +1,33 @@
+"""One attacked clip as a person sees it: a side-by-side video and a sensitivity picture."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from agents.attacks.base import AttackResult
+from agents.report.pictures import sensitivity_picture
+from agents.report.video import side_by_side
+
+
+def write_example(
+    folder: Path, record: dict[str, Any], result: AttackResult, classes: tuple[str, ...]
+) -> None:
+    """Write `<attack>_<clip>.mp4` and `.png` of a success whose attack left mask and sensitivity."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ledger, notes = result.ledger, result.notes
+    if ledger.best is None or ledger.best_scores is None or ledger.clean_scores is None:
+        raise ValueError(f"clip {record['id']!r} was not flipped: there is nothing to show")
+    stem = re.sub(r"[^\w.-]+", "_", f"{record['attack']}_{record['id']}")
+    said = classes[record["prediction"]]
+    title = (
+        f"{record['class']} taken for {said} after {record['first_success']} queries, "
+        f"L2 {record['l2']:.1f}"
+    )
+    side_by_side(
+        folder / f"{stem}.mp4", ledger.clip.frames, ledger.best, notes["mask"],
+        ledger.clean_scores, ledger.best_scores, classes, record["label"], caption=title,
+    )  # fmt: skip
+    sensitivity_picture(
+        folder / f"{stem}.png", ledger.clip.frames, ledger.best, notes["mask"],
+        notes["sensitivity"], title=title,
+    )  # fmt: skip

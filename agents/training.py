@@ -1,0 +1,166 @@
+"""Training: PPO iterations, validation of the policies, checkpoints, and a table at the end."""
+
+import json
+import logging
+import math
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+from tensorboardX import SummaryWriter
+
+from agents import checkpoints
+from agents.attacks.marl import Marl
+from agents.attacks.random_moves import RandomMoves
+from agents.build import Setting, build_setting
+from agents.evaluation import attack_clips, evaluate
+from agents.policy import Policy
+from agents.ppo import ppo_config
+from agents.progress import Progress
+from envs.episode import AGENTS
+from envs.metrics.summary import summary
+
+log = logging.getLogger(__name__)
+
+
+def train(config: dict[str, Any], run_dir: Path) -> Path:
+    """Train both agents; returns the path of the best policy.
+
+    Args:
+        config: the plain configuration (see agents/schema.py).
+        run_dir: the run's folder; with `resume`, one that holds a checkpoint of the same settings.
+    """
+    torch.set_num_threads(config["threads"] or os.cpu_count() or 1)
+    start_ray(config["cluster"])
+    try:
+        place_victim(config)
+        setting = build_setting(config)
+        Trainer(config, setting, run_dir).run()
+    finally:
+        ray.shutdown()
+    best = run_dir / "policy.pt"
+    if config["clips"]:
+        rules = setting.rules()
+        evaluate([Marl(rules, best), RandomMoves(rules)], setting, config, run_dir / "test")
+    return best
+
+
+def start_ray(cluster: dict[str, Any]) -> None:
+    """Start a local Ray, or join the cluster at `address`."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    local = cluster["address"] == "local"
+    ray.init(
+        address=cluster["address"], num_cpus=cluster["cpus"] if local else None,
+        include_dashboard=False if local else None, log_to_driver=False, logging_level="ERROR",
+    )  # fmt: skip
+
+
+def place_victim(config: dict[str, Any]) -> None:
+    """With `cluster.victim=actor`, start the actor and note its name in the configuration."""
+    where = config["cluster"]["victim"]
+    if where == "actor":
+        from agents.victim_actor import start_victim_actor
+
+        config["victim_actor"] = f"victim-{os.getpid()}"
+        gpus = config["cluster"]["victim_gpus"]
+        # Kept in the configuration, since a named actor dies with its last handle.
+        config["victim_handle"] = start_victim_actor(config["model"], config["victim_actor"], gpus)
+    elif where != "inline":
+        raise checkpoints.CheckpointError(f"cluster.victim={where!r}: choose inline or actor")
+
+
+class Trainer:
+    """One training run.
+
+    Attributes:
+        state: counters that go on after a resume: iteration, queries, seconds, resumes.
+    """
+
+    def __init__(self, config: dict[str, Any], setting: Setting, run_dir: Path) -> None:
+        self.config, self.setting, self.run_dir = config, setting, run_dir
+        self.folder = run_dir / "checkpoints"
+        self.state: dict[str, Any] = {"iteration": 0, "queries": 0, "seconds": 0.0, "resumes": 0}
+        if config["resume"]:
+            self.state = checkpoints.read_state(self.folder)
+            self.state["resumes"] += 1
+        frames = setting.victim.sampling.frames
+        self.algo = ppo_config(config, frames, seed_salt=self.state["resumes"]).build_algo()
+        if config["resume"]:
+            checkpoints.restore(self.algo, self.folder)
+        self.policy = Policy.fresh(setting.game, frames, config["algo"]["hidden"])
+        self.best = self._best_so_far()
+        self.board = SummaryWriter(str(run_dir / "tensorboard"))
+
+    def run(self) -> None:
+        """Iterate until the queries are spent."""
+        limit = self.config["queries"]
+        bar = Progress("training", limit, "queries", self.state["queries"])
+        while self.state["queries"] < limit:
+            facts = self.iterate()
+            bar.advance(
+                int(facts["asked"]), success=facts["success"], queries_per_clip=facts["queries"],
+                norm=facts["norm"], best=self.best[0],
+            )  # fmt: skip
+        bar.close()
+        self.board.close()
+        self.algo.stop()
+
+    def iterate(self) -> dict[str, float]:
+        """One PPO iteration with its records, validation (when due) and checkpoint."""
+        began = time.monotonic()
+        result = self.algo.train()
+        attack = result["env_runners"]["attack"]
+        facts = {key: float(attack.get(key, math.nan))
+                 for key in ("success", "queries", "norm", "reward", "asked")}  # fmt: skip
+        self.state["iteration"] += 1
+        self.state["queries"] += int(facts["asked"])
+        last = self.state["queries"] >= self.config["queries"]
+        if last or self.state["iteration"] % self.config["validation"]["every"] == 0:
+            facts |= self.validate()
+        self.state["seconds"] += time.monotonic() - began
+        self._record(facts, result)
+        checkpoints.save(self.algo, self.folder, self.state, self.config["keep"])
+        return facts
+
+    def validate(self) -> dict[str, float]:
+        """Attack validation clips with the present policies; keep them if they are the best."""
+        self.policy.load_actors(
+            {agent: self.algo.get_module(agent).actor.state_dict() for agent in AGENTS}
+        )
+        attack = Marl(self.setting.rules(), self.policy)
+        records = attack_clips(
+            attack, self.setting, "validation", self.config["validation"]["clips"],
+            seed=self.config["seed"], width=self.config["side_by_side"],
+        )  # fmt: skip
+        found = summary(records)
+        score = (found["asr"], -found["aq"], -found["l2"])
+        if score > self.best:
+            self.best = score
+            self.policy.facts = {
+                "iteration": self.state["iteration"], "queries": self.state["queries"],
+                "asr": score[0], "aq": -score[1], "l2": -score[2],
+            }  # fmt: skip
+            self.policy.save(self.run_dir / "policy.pt")
+        return {f"validation_{key}": float(found[key]) for key in ("asr", "aq", "l2")}
+
+    def _best_so_far(self) -> tuple[float, float, float]:
+        path = self.run_dir / "policy.pt"
+        if not (self.config["resume"] and path.exists()):
+            return (-1.0, -math.inf, -math.inf)
+        facts = Policy.load(path).facts
+        return (facts["asr"], -facts["aq"], -facts["l2"])
+
+    def _record(self, facts: dict[str, float], result: dict[str, Any]) -> None:
+        learners = result["learners"]
+        for agent in AGENTS:
+            for key in ("entropy", "vf_explained_var", "policy_loss", "vf_loss", "mean_kl_loss"):
+                if key in learners[agent]:
+                    facts[f"{agent}_{key}"] = float(learners[agent][key])
+        for key, value in facts.items():
+            self.board.add_scalar(key, value, self.state["queries"])
+        self.board.flush()
+        with (self.run_dir / "progress.jsonl").open("a") as lines:
+            lines.write(json.dumps({**self.state, **facts}) + "\n")

@@ -1,0 +1,79 @@
+"""The victim in a Ray actor: one a GPU, shared by all env runners, their requests merged."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import ray
+
+from envs.clip import Frames
+from envs.victims.base import Scores, Victim
+
+
+class VictimServer:
+    """Answers requests for scores; those that wait at the same time go through in one batch."""
+
+    def __init__(self, model: Mapping[str, Any]) -> None:
+        from agents.build import build
+
+        self.victim: Victim = build("model", model)
+        self._waiting: list[tuple[Frames, asyncio.Future[Scores]]] = []
+        self._busy = False
+
+    def about(self) -> dict[str, Any]:
+        """What a client must know: classes, sampling, max_batch."""
+        victim = self.victim
+        return {"classes": victim.classes, "sampling": victim.sampling, "max_batch": victim.max_batch}
+
+    async def scores(self, clips: Frames) -> Scores:
+        """Probabilities (N, classes) of uint8 clips (N, T, H, W, 3)."""
+        future: asyncio.Future[Scores] = asyncio.get_running_loop().create_future()
+        self._waiting.append((clips, future))
+        if not self._busy:
+            await self._drain()
+        return await future
+
+    async def _drain(self) -> None:
+        self._busy = True
+        try:
+            while self._waiting:
+                round_, self._waiting = self._waiting, []
+                try:
+                    batch = np.concatenate([clips for clips, _ in round_])
+                    scores = await asyncio.to_thread(self.victim.scores, batch)
+                except Exception as fault:  # every caller of this batch must hear of it
+                    for _, future in round_:
+                        future.set_exception(fault)
+                    continue
+                ends = np.cumsum([len(clips) for clips, _ in round_])
+                for (_, future), part in zip(round_, np.split(scores, ends[:-1]), strict=True):
+                    future.set_result(part)
+        finally:
+            self._busy = False
+
+
+def start_victim_actor(model: Mapping[str, Any], name: str, gpus: float) -> Any:
+    """Start (or find) the named actor; a killed one is restarted and its calls are repeated."""
+    return (
+        ray.remote(VictimServer)
+        .options(
+            name=name, get_if_exists=True, num_cpus=0, num_gpus=gpus,
+            max_restarts=-1, max_task_retries=3, max_concurrency=64,
+        )
+        .remote(dict(model))
+    )  # fmt: skip
+
+
+class RemoteVictim(Victim):
+    """A victim that lives in a named actor."""
+
+    def __init__(self, name: str) -> None:
+        self._actor = ray.get_actor(name)
+        about = ray.get(self._actor.about.remote())
+        self.classes, self.sampling = about["classes"], about["sampling"]
+        self.max_batch = about["max_batch"]
+
+    def predict(self, clips: Frames) -> Scores:
+        """Scores by one remote call."""
+        return ray.get(self._actor.scores.remote(np.ascontiguousarray(clips)))

@@ -1,0 +1,31 @@
+"""Attack held-out clips: `python evaluate.py [checkpoint=...] [attack=...] [key=value ...]`."""
+
+import os
+import sys
+
+# Before PyTorch is loaded: idle threads that spin make small networks slow beside other work.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import hydra
+import torch
+from omegaconf import DictConfig
+
+from agents.build import build_setting
+from agents.config import carry_settings, plain_errors, prepare, start
+from agents.evaluation import evaluate
+
+
+@hydra.main(version_base=None, config_path="conf", config_name="evaluate")
+def main(config: DictConfig) -> None:
+    """Build, attack, report."""
+    plain, folder = start(config)
+    torch.set_num_threads(plain["threads"] or os.cpu_count() or 1)
+    setting = build_setting(plain)
+    evaluate([setting.attack(plain["attack"])], setting, plain, folder)
+
+
+if __name__ == "__main__":
+    with plain_errors():
+        prepare()
+        sys.argv[1:] = carry_settings(sys.argv[1:])
+        main()

@@ -1,0 +1,25 @@
+"""Train the two agents: `python train.py [group=choice ...] [key=value ...]`."""
+
+import os
+
+# Before PyTorch is loaded: idle threads that spin make small networks slow beside other work.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import hydra
+from omegaconf import DictConfig
+
+from agents.config import plain_errors, prepare, start
+
+
+@hydra.main(version_base=None, config_path="conf", config_name="train")
+def main(config: DictConfig) -> None:
+    """Train, then attack held-out clips."""
+    from agents.training import train
+
+    train(*start(config))
+
+
+if __name__ == "__main__":
+    with plain_errors():
+        prepare()
+        main()
