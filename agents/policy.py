@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.networks import Actor, make_actor
-from agents.report.files import write_whole
+from agents.files import write_whole
 from envs.episode import AGENTS
 from envs.game_config import GameConfig
 from envs.moves import Moves

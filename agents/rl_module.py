@@ -4,9 +4,9 @@ from typing import Any
 
 from gymnasium.spaces import MultiDiscrete
 from ray.rllib.core.columns import Columns
+from ray.rllib.core.distribution.torch.torch_distribution import TorchMultiCategorical
 from ray.rllib.core.rl_module.apis import InferenceOnlyAPI, ValueFunctionAPI
 from ray.rllib.core.rl_module.torch import TorchRLModule
-from ray.rllib.models.torch.torch_distributions import TorchMultiCategorical
 from torch import Tensor, nn
 
 from agents.networks import CentralCritic, make_actor, make_critic

@@ -79,7 +79,7 @@ class AttackVectorEnv(SyncVectorMultiAgentEnv):
         """What happened since the last report.
 
         Returns:
-            One dict (success, queries, reward, and for successes norm) an episode that ended, and
+            One dict (success, queries_per_clip, reward, and for successes norm) an episode that ended, and
             the number of queries of all games.
         """
         queries = sum(game.env.queries for game in self.envs)
@@ -138,7 +138,7 @@ class AttackVectorEnv(SyncVectorMultiAgentEnv):
             success = ledger.first_success is not None
             norm = {"norm": ledger.best_norm} if success else {}
             self._finished.append(
-                {"success": float(success), "queries": float(ledger.spent), "reward": self._returns[i], **norm}
+                {"success": float(success), "queries_per_clip": float(ledger.spent), "reward": self._returns[i], **norm}
             )
 
 

@@ -38,19 +38,19 @@ def train(config: dict[str, Any], run_dir: Path) -> Path:
     try:
         place_victim(config)
         setting = build_setting(config)
-        Trainer(config, setting, run_dir).run()
+        best = Trainer(config, setting, run_dir).run()
+        if config["clips"]:
+            rules = setting.rules()
+            evaluate([Marl(rules, best), RandomMoves(rules)], setting, config, run_dir / "test")
     finally:
         ray.shutdown()
-    best = run_dir / "policy.pt"
-    if config["clips"]:
-        rules = setting.rules()
-        evaluate([Marl(rules, best), RandomMoves(rules)], setting, config, run_dir / "test")
     return best
 
 
 def start_ray(cluster: dict[str, Any]) -> None:
     """Start a local Ray, or join the cluster at `address`."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    logging.getLogger("ray").setLevel(logging.ERROR)  # it warns of its own API's history
     local = cluster["address"] == "local"
     ray.init(
         address=cluster["address"], num_cpus=cluster["cpus"] if local else None,
@@ -82,6 +82,8 @@ class Trainer:
     def __init__(self, config: dict[str, Any], setting: Setting, run_dir: Path) -> None:
         self.config, self.setting, self.run_dir = config, setting, run_dir
         self.folder = run_dir / "checkpoints"
+        for part in ("validation", "test") if config["clips"] else ("validation",):
+            setting.dataset(part)  # a missing file should stop the run now, not at its end
         self.state: dict[str, Any] = {"iteration": 0, "queries": 0, "seconds": 0.0, "resumes": 0}
         if config["resume"]:
             self.state = checkpoints.read_state(self.folder)
@@ -94,27 +96,30 @@ class Trainer:
         self.best = self._best_so_far()
         self.board = SummaryWriter(str(run_dir / "tensorboard"))
 
-    def run(self) -> None:
-        """Iterate until the queries are spent."""
+    def run(self) -> Path:
+        """Iterate until the queries are spent; returns the path of the best policy."""
         limit = self.config["queries"]
         bar = Progress("training", limit, "queries", self.state["queries"])
         while self.state["queries"] < limit:
             facts = self.iterate()
             bar.advance(
-                int(facts["asked"]), success=facts["success"], queries_per_clip=facts["queries"],
+                int(facts["asked"]), success=facts["success"], queries_per_clip=facts["queries_per_clip"],
                 norm=facts["norm"], best=self.best[0],
             )  # fmt: skip
         bar.close()
         self.board.close()
         self.algo.stop()
+        return self.run_dir / "policy.pt"
 
     def iterate(self) -> dict[str, float]:
         """One PPO iteration with its records, validation (when due) and checkpoint."""
         began = time.monotonic()
         result = self.algo.train()
         attack = result["env_runners"]["attack"]
-        facts = {key: float(attack.get(key, math.nan))
-                 for key in ("success", "queries", "norm", "reward", "asked")}  # fmt: skip
+        facts = {
+            key: float(attack.get(key, math.nan))
+            for key in ("success", "queries_per_clip", "norm", "reward", "asked")
+        }
         self.state["iteration"] += 1
         self.state["queries"] += int(facts["asked"])
         last = self.state["queries"] >= self.config["queries"]

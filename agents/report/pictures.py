@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
 
-from agents.report.files import write_whole
+from agents.files import write_whole
 from agents.report.heat import (
     SHOWN,
     Floats,

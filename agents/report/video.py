@@ -9,7 +9,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.report.files import write_whole
+from agents.files import write_whole
 from envs.clip import Frames, check_frames
 from envs.render import panel
 
