@@ -115,6 +115,13 @@ def build_game(config: Mapping[str, Any]) -> GameConfig:
         raise ConfigError(str(fault)) from fault
 
 
+def check_setting(config: Mapping[str, Any]) -> None:
+    """Raise ConfigError on what can be known to be wrong before anything costly is built."""
+    build_game(config["env"])
+    for group in ("dataset", "model", "distortion"):
+        locate(config[group]["_target_"])
+
+
 def build_setting(config: Mapping[str, Any]) -> Setting:
     """Build victim, distortion and rules from plain config groups."""
     distortion = {key: value for key, value in config["distortion"].items() if key != "severity"}

@@ -1,11 +1,14 @@
 """Checkpoints of a training run: written whole or not at all, the newest few kept."""
 
+from __future__ import annotations
+
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ray.rllib.algorithms.algorithm import Algorithm
+if TYPE_CHECKING:  # evaluation reads run folders without Ray
+    from ray.rllib.algorithms.algorithm import Algorithm
 
 
 class CheckpointError(RuntimeError):

@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from agents.build import ConfigError
+from agents.build import ConfigError, check_setting
 from agents.checkpoints import CheckpointError
 from agents.policy import PolicyError
 from agents.schema import register
@@ -55,10 +55,12 @@ def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
     """Plain configuration and run folder; the configuration is written into the folder.
 
     Raises:
+        ConfigError: a rule out of its range, or a component that does not exist.
         CheckpointError: a resumed run was started with other settings.
     """
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment] # a mapping at the top
     folder = Path(HydraConfig.get().runtime.output_dir)
+    check_setting(plain)
     record = folder / "config.yaml"
     if plain.get("resume"):
         refuse_changes(plain, yaml.safe_load(record.read_text()))
@@ -86,7 +88,7 @@ def refuse_changes(new: dict[str, Any], old: dict[str, Any], path: str = "") -> 
 
 
 def carry_settings(arguments: list[str]) -> list[str]:
-    """Command line of an evaluation, with the settings of its policy's training run put first.
+    """Command line of an evaluation, with the settings of its policy's training run added.
 
     Args:
         arguments: the user's overrides; one of them wins over the run's for the same key, and a
@@ -107,7 +109,7 @@ def carry_settings(arguments: list[str]) -> list[str]:
         group = key.split(".")[0]
         if group in CARRIED and key not in given and group not in given:
             carried.append(override)
-    return carried + arguments
+    return arguments + carried
 
 
 @contextlib.contextmanager

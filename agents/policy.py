@@ -77,11 +77,12 @@ class Policy:
 
     @classmethod
     def load(cls, path: Path) -> "Policy":
-        """Read a policy file.
+        """Read a policy file, or the one in a run's folder.
 
         Raises:
             PolicyError: not a policy file, or one of other agents.
         """
+        path = path / "policy.pt" if path.is_dir() else path
         content = load_state(path)
         if content.get("format") != FORMAT or "actors" not in content:
             raise PolicyError(f"{path} is no policy file of format {FORMAT}: name a run's policy.pt")

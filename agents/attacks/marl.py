@@ -5,7 +5,7 @@ from typing import Any
 
 from agents.attacks.base import Rules, Task
 from agents.attacks.play import PlayAttack
-from agents.policy import Policy
+from agents.policy import Policy, PolicyError
 from envs.episode import Episode
 
 
@@ -14,14 +14,19 @@ class Marl(PlayAttack):
 
     Args:
         rules: the comparison's rules; must have the shape that the policy was trained for.
-        policy: a policy, or the path of its file.
+        policy: a policy, the path of its file, or of the folder of its run.
         greedy: take the likeliest action instead of drawing one.
+
+    Raises:
+        PolicyError: no policy is given, or it does not fit the game.
     """
 
     name = "marl"
 
-    def __init__(self, rules: Rules, policy: Policy | str | Path, greedy: bool = False) -> None:
+    def __init__(self, rules: Rules, policy: Policy | str | Path | None, greedy: bool = False) -> None:
         super().__init__(rules)
+        if policy is None:
+            raise PolicyError("no trained policy: run train.py first, or name one by checkpoint=...")
         self.policy = policy if isinstance(policy, Policy) else Policy.load(Path(policy))
         self.policy.check_fits(rules.game, rules.frames)
         self.greedy = greedy

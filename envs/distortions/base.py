@@ -1,0 +1,60 @@
+"""What a distortion is, and what the shipped ones share.
+
+A distortion is a plain function of a clip, a severity and a random generator; its own settings are
+keyword arguments with defaults. One that takes a keyword `draw: int` is told the number of the
+variant wanted (0, 1, 2, ...), so that its draws differ by design; from any other, another draw is
+simply another call with the same generator.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from envs.clip import Frames, check_frames
+
+Level = TypeVar("Level")
+
+_REFERENCE_SIDE = 224
+
+
+class Distortion(Protocol):
+    """Any callable of this form serves, also one of the user's own."""
+
+    def __call__(self, clip: Frames, severity: int, rng: np.random.Generator, /) -> Frames:
+        """Distort a clip.
+
+        Args:
+            clip: uint8 (T, H, W, 3) RGB, any T, H, W >= 1; it must not be written to.
+            severity: 1 (mild) to 5 (strong).
+            rng: the only source of randomness.
+
+        Returns:
+            A new uint8 array of the same shape.
+        """
+
+
+def level(levels: Sequence[Level], clip: Frames, severity: int) -> Level:
+    """The entry of a table of five that belongs to a severity, after both inputs were checked.
+
+    Args:
+        levels: five entries, from mild to strong.
+        clip: uint8 (T, H, W, 3).
+        severity: 1 to 5.
+
+    Raises:
+        ValueError: the clip has another dtype or shape, or the severity is not 1, 2, 3, 4 or 5.
+    """
+    check_frames(clip)
+    if severity not in range(1, 6):
+        raise ValueError(f"severity={severity!r}: choose a whole number from 1 to 5 (strongest)")
+    return levels[int(severity) - 1]
+
+
+def in_pixels(length: float, clip: Frames) -> float:
+    """Scale a length given for 224-pixel images, as ImageNet-C's are, to the clip's shorter side.
+
+    A severity then looks alike at every size; unscaled, a blur made for 224 pixels would leave
+    little of a 112-pixel clip.
+    """
+    return length * min(clip.shape[1:3]) / _REFERENCE_SIDE

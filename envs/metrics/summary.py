@@ -1,0 +1,95 @@
+"""The figures of an attack on a victim, made from one record a clip and from nothing else.
+
+A record is a mapping with
+    id, label: of the clip;
+    attacked: bool, False when the victim got the clean clip wrong;
+    success: bool, the label flipped within the budget;
+    queries: int, all clips that went through the victim;
+    budget: int, the most queries allowed;
+and, for successes at least, the figures named in MEANS.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.metrics.rates import clopper_pearson
+
+Record = Mapping[str, Any]
+
+MEANS = ("l2", "linf", "map", "l0_pixels", "l0_frames", "ssim")
+
+
+def summary(records: Sequence[Record]) -> dict[str, float]:
+    """Rates, queries and perturbation sizes over clips.
+
+    Args:
+        records: one mapping a clip, as above.
+
+    Returns:
+        clips: number of records.
+        clean_accuracy, clean_accuracy_low, clean_accuracy_high: attacked / clips, as only clips
+            that the victim gets right are attacked, with the 95 % Clopper-Pearson interval.
+        attacked, successes: numbers of clips.
+        asr, asr_low, asr_high: successes / attacked, with the same kind of interval.
+        aq: mean queries over all attacked clips, a failure counting its full budget.
+        median_queries: over successes.
+        l2, linf, map, l0_pixels, l0_frames, ssim: means over successes.
+        Where there is nothing to average, nan: never 0.
+
+    Raises:
+        ValueError: a success lacks one of the figures.
+    """
+    attacked = [record for record in records if record["attacked"]]
+    successes = [record for record in attacked if record["success"]]
+    clean, flipped = len(attacked), len(successes)
+    clean_low, clean_high = clopper_pearson(clean, len(records))
+    asr_low, asr_high = clopper_pearson(flipped, clean)
+    return {
+        "clips": len(records),
+        "clean_accuracy": _mean([bool(record["attacked"]) for record in records]),
+        "clean_accuracy_low": clean_low,
+        "clean_accuracy_high": clean_high,
+        "attacked": clean,
+        "successes": flipped,
+        "asr": _mean([bool(record["success"]) for record in attacked]),
+        "asr_low": asr_low,
+        "asr_high": asr_high,
+        "aq": _mean([_cost(record) for record in attacked]),
+        "median_queries": float(np.median([_cost(r) for r in successes]) if successes else np.nan),
+        **{name: _mean([_figure(record, name) for record in successes]) for name in MEANS},
+    }
+
+
+def success_curve(records: Sequence[Record]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Share of the attacked clips whose label had flipped after at most so many queries.
+
+    Returns:
+        queries: int64 (n,), increasing: 0, every number at which a clip flipped, and the largest
+            budget.
+        share: float64 (n,), the share at that number and up to the next one (a step function);
+            nan when no clip was attacked.
+    """
+    attacked = [record for record in records if record["attacked"]]
+    flips = np.sort(np.array([_cost(r) for r in attacked if r["success"]], np.int64))
+    ends = [0, max((int(record["budget"]) for record in attacked), default=0)]
+    queries = np.unique(np.concatenate([flips, ends]).astype(np.int64))
+    if not attacked:
+        return queries, np.full(len(queries), np.nan)
+    return queries, np.searchsorted(flips, queries, side="right") / len(attacked)
+
+
+def _cost(record: Record) -> int:
+    return int(record["queries"] if record["success"] else record["budget"])
+
+
+def _figure(record: Record, name: str) -> float:
+    if record.get(name) is None:
+        raise ValueError(f"the record of {record['id']!r}, a success, lacks {name!r}: measure it")
+    return float(record[name])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")

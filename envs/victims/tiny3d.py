@@ -1,0 +1,147 @@
+"""Tiny3D: a small 3-D convnet that ships trained on the embedded data set `actions`."""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from envs.clip import Frames, Sampling
+from envs.victims.base import Scores, Victim, VictimError
+from envs.victims.weights import load_into, load_state
+
+SHIPPED = Path(__file__).with_suffix(".pt")
+
+
+class Stage(nn.Module):
+    """Convolution, batch norm, ReLU."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: tuple[int, int, int], stride: tuple[int, int, int]
+    ) -> None:
+        super().__init__()
+        padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
+        self.conv = nn.Conv3d(inputs, outputs, kernel, stride, padding, bias=False)
+        self.norm: nn.Module = nn.BatchNorm3d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Float (N, inputs, T, H, W) to (N, outputs, T', H', W')."""
+        return self.norm(self.conv(x)).relu_()
+
+    def fuse(self) -> None:
+        """Fold the batch norm of a trained stage, in eval mode, into its convolution."""
+        if isinstance(self.norm, nn.BatchNorm3d):
+            self.conv = fuse_conv_bn_eval(self.conv, self.norm)
+            self.norm = nn.Identity()
+
+
+class Tiny3DNet(nn.Module):
+    """Four strided stages, a global average over space and time, and a linear classifier.
+
+    It sees each frame at half size, beside its difference from the frame before: without that
+    second view, training takes many times longer to notice that motion matters.
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.stages = nn.Sequential(
+            Stage(6, 24, (1, 5, 5), (1, 2, 2)),
+            Stage(24, 48, (3, 3, 3), (2, 2, 2)),
+            Stage(48, 96, (3, 3, 3), (1, 2, 2)),
+            Stage(96, 128, (3, 3, 3), (2, 1, 1)),
+        )
+        self.classify = nn.Linear(128, classes)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Logits, float (N, classes), of uint8 clips (N, T, H, W, 3)."""
+        x = halve(clips).float().div_(510).sub_(1.0)
+        change = torch.zeros_like(x)
+        torch.sub(x[:, 1:], x[:, :-1], out=change[:, 1:])
+        # Permuted, the numbers lie as channels_last_3d wants them; that is the faster layout.
+        x = torch.cat([x, change.mul_(4)], dim=-1).permute(0, 4, 1, 2, 3)
+        features: Tensor = self.stages(x).mean(dim=(2, 3, 4))
+        logits: Tensor = self.classify(features)
+        return logits
+
+
+def halve(clips: Tensor) -> Tensor:
+    """Sums of 2 x 2 pixels, int16 (N, T, H // 2, W // 2, 3), of uint8 (N, T, H, W, 3).
+
+    Several times faster than average pooling, which has no kernel for bytes.
+    """
+    H, W = clips.shape[2] // 2, clips.shape[3] // 2
+    pairs = clips[:, :, : 2 * H, : 2 * W].unflatten(3, (W, 2)).unflatten(2, (H, 2))
+    rows = pairs[:, :, :, 0].to(torch.int16) + pairs[:, :, :, 1]
+    return rows[:, :, :, :, 0] + rows[:, :, :, :, 1]
+
+
+class Tiny3D(Victim):
+    """The victim to try everything on: a few milliseconds a clip on one core.
+
+    Args:
+        weights: checkpoint {"state_dict": ..., "classes": names, "sampling": {"frames", "size"}},
+            a path or URL; None takes the one that ships, trained by `envs.victims.train_tiny3d`.
+        device: "auto" (the GPU if there is one), "cpu", "cuda" or "cuda:1".
+        precision: "float32": a clip's scores do not depend on the batch that it is in, up to 1e-6;
+            "bf16": autocast to bfloat16, equal to two digits.
+        max_batch: the most clips that go through the network at once.
+
+    Raises:
+        VictimError: the weights are missing or do not fit, or the device cannot be used.
+        ValueError: no such precision.
+    """
+
+    def __init__(
+        self,
+        weights: str | None = None,
+        device: str = "auto",
+        precision: Literal["float32", "bf16"] = "float32",
+        max_batch: int = 32,
+    ) -> None:
+        if precision not in ("float32", "bf16"):
+            raise ValueError(f"precision={precision!r}: choose float32 or bf16")
+        path = str(weights or SHIPPED)
+        state = load_state(path)
+        try:
+            self.classes = tuple(state["classes"])
+            self.sampling = Sampling(**state["sampling"])
+        except (KeyError, TypeError) as error:
+            raise VictimError(
+                f"{path} lacks its classes or sampling ({error}): "
+                "give a checkpoint written by envs.victims.train_tiny3d"
+            ) from error
+        net = Tiny3DNet(len(self.classes))
+        load_into(net, state, path)
+        net.eval().requires_grad_(False)
+        for stage in net.modules():
+            if isinstance(stage, Stage):
+                stage.fuse()
+        self.max_batch = max_batch
+        self._bf16 = precision == "bf16"
+        self._device = _device(device)
+        self._net = net.to(self._device)
+
+    @torch.inference_mode()
+    def predict(self, clips: Frames) -> Scores:
+        """Softmax probabilities, float32 (N, classes), of uint8 clips (N, T, H, W, 3)."""
+        # torch.tensor copies: arrays that come through Ray are read-only.
+        x = torch.tensor(clips, device=self._device)
+        # TF32 would round differently for each batch size.
+        with (
+            torch.backends.cudnn.flags(allow_tf32=False),
+            torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16),
+        ):
+            logits = self._net(x)
+        return logits.float().softmax(dim=1).cpu().numpy()
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise VictimError(f"device {name!r} cannot be used here: set device=auto") from error
+    return device

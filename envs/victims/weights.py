@@ -1,0 +1,170 @@
+"""Checkpoints: from a local file or a URL into a module, with errors that name the fault."""
+
+import hashlib
+import http.client
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from envs.victims.base import VictimError
+
+CACHE_VARIABLE = "VIDEO_ATTACK_CACHE"
+_CHUNK = 1 << 20
+_TIMEOUT = 60.0  # seconds without a byte
+_SHOWN = 3  # keys named in an error
+
+
+def load_state(path: str | Path, sha256: str | None = None) -> dict[str, Any]:
+    """The dictionary that a checkpoint file holds, on the CPU, with nothing executed on loading.
+
+    A URL is downloaded once into the folder that the environment variable VIDEO_ATTACK_CACHE
+    names (~/.cache/video-attack-marl unless set).
+
+    Args:
+        path: a local file, or an http(s) URL.
+        sha256: the expected digest of the file, 64 hex digits; None skips the check.
+
+    Raises:
+        VictimError: the file is missing, cannot be downloaded, has another digest, or is no
+            checkpoint that can be loaded with `weights_only=True`.
+    """
+    source = str(path)
+    if urlsplit(source).scheme in ("http", "https"):
+        file = _download(source, sha256)
+    else:
+        file = Path(path).expanduser()
+        if not file.is_file():
+            raise VictimError(f"no weights at {file}: give the path of a checkpoint or a URL")
+        _check_digest(file, sha256, source)
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises a dozen kinds for files that are no checkpoint
+        raise VictimError(
+            f"{source} is not a checkpoint of plain tensors ({type(error).__name__}): "
+            "save the model's state_dict() with torch.save, or fetch a cut-off file again"
+        ) from error
+    if not isinstance(state, dict):
+        raise VictimError(
+            f"{source} holds a {type(state).__name__}, not a dictionary: save the state_dict()"
+        )
+    return state
+
+
+def unwrap(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The tensors by name: out of a "state_dict" or "model" entry, without a "module." prefix."""
+    for key in ("state_dict", "model"):
+        inner = state.get(key)
+        if isinstance(inner, Mapping):
+            return unwrap(inner)
+    if state and all(key.startswith("module.") for key in state):
+        return {key.removeprefix("module."): value for key, value in state.items()}
+    return dict(state)
+
+
+def load_into(module: nn.Module, state: Mapping[str, Any], name: str) -> None:
+    """Copy a checkpoint into a module: every parameter and buffer, none left over.
+
+    Values are cast to the module's dtype and device. Only batch-norm step counters
+    (`num_batches_tracked`) may be absent, since evaluation never reads them.
+
+    Args:
+        module: receives the values.
+        state: name -> tensor, or one of the usual containers (see `unwrap`).
+        name: what errors call the checkpoint, such as its path.
+
+    Raises:
+        VictimError: keys are missing, superfluous or of another shape; the module is unchanged.
+    """
+    given, wanted = unwrap(state), module.state_dict()
+    for key in wanted.keys() - given.keys():
+        if key.endswith("num_batches_tracked"):
+            given[key] = wanted[key]
+    faults = [
+        _list_fault("missing", (key for key in wanted if key not in given)),
+        _list_fault("unexpected", (key for key in given if key not in wanted)),
+        _list_fault(
+            "of another shape",
+            (
+                f"{key} {_shape(given[key])} instead of {_shape(wanted[key])}"
+                for key in wanted
+                if key in given and _shape(given[key]) != _shape(wanted[key])
+            ),
+        ),
+    ]
+    if any(faults):
+        raise VictimError(
+            f"{name} does not fit {type(module).__name__}: {'; '.join(filter(None, faults))}. "
+            "Give weights of this architecture and number of classes"
+        )
+    module.load_state_dict(given)
+
+
+def _shape(value: object) -> str:
+    return str(tuple(value.shape)) if isinstance(value, Tensor) else type(value).__name__
+
+
+def _list_fault(what: str, keys: Iterable[str]) -> str:
+    found = list(keys)
+    if not found:
+        return ""
+    more = ", ..." if len(found) > _SHOWN else ""
+    return f"{len(found)} {what} ({', '.join(found[:_SHOWN])}{more})"
+
+
+def _check_digest(file: Path, sha256: str | None, source: str) -> None:
+    if sha256 is None:
+        return
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    if digest.hexdigest() != sha256.lower():
+        raise VictimError(
+            f"{source} has sha256 {digest.hexdigest()}, not the expected {sha256.lower()}: "
+            "fetch the file again or correct the digest"
+        )
+
+
+def _download(url: str, sha256: str | None) -> Path:
+    """The cached copy of a URL; a new one appears whole and checked, or not at all."""
+    folder = Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/video-attack-marl").expanduser()
+    # The digest of the URL keeps apart the many files called "model.pt".
+    stem = Path(urlsplit(url).path).name or "weights"
+    target = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{stem}"
+    if target.is_file():
+        try:
+            _check_digest(target, sha256, url)
+            return target
+        except VictimError:
+            pass  # the file behind the URL may have been replaced since: fetch it again
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            partial = Path(scratch) / stem
+            _fetch(url, partial)
+            _check_digest(partial, sha256, url)
+            partial.replace(target)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise VictimError(
+            f"cannot download {url} into {folder} ({error}): fetch it by hand and give its path"
+        ) from error
+    return target
+
+
+def _fetch(url: str, file: Path) -> None:
+    with urlopen(url, timeout=_TIMEOUT) as answer, file.open("wb") as out:
+        total = int(answer.headers.get("Content-Length") or 0)
+        with tqdm(total=total or None, unit="B", unit_scale=True, desc=file.name) as bar:
+            while chunk := answer.read(_CHUNK):
+                out.write(chunk)
+                bar.update(len(chunk))
+        if total and out.tell() != total:
+            raise OSError(f"got {out.tell()} of {total} bytes")

@@ -1,0 +1,194 @@
+"""No attack can cheat: the base class counts, bounds and decides, alike at every width."""
+
+import numpy as np
+import pytest
+from toys import BrightnessVictim, CountingVictim, DarkClips, QuadrantClips, QuadrantVictim, brighten
+
+from agents.attacks.base import Attack, Rules
+from agents.attacks.marl import Marl
+from agents.attacks.no_attack import NoAttack
+from agents.attacks.random_moves import RandomMoves
+from agents.policy import Policy
+from envs.clip import Clip
+from envs.game_config import GameConfig
+from envs.mask import perturbation_norm
+
+
+def rules(classes=3, **kwargs):
+    game = GameConfig(**{"grid": 4, "budget": 20, "sizes": [[1, 1], [2, 2], [4, 4]], **kwargs})
+    return Rules(game, brighten, severity=5, classes=classes, frames=8)
+
+
+def marl(given):
+    return Marl(given, Policy.fresh(given.game, given.frames, hidden=8))
+
+
+class Greedy(Attack):
+    """Asks about clips of growing light in batches, for ever, and never looks at the answers."""
+
+    name = "greedy"
+    batch = 7
+
+    def moves(self, task):
+        light = 0
+        while True:
+            clips = [np.minimum(task.ledger.clip.frames.astype(int) + light + i, 255) for i in range(self.batch)]
+            yield np.stack(clips).astype(np.uint8)
+            light += self.batch
+
+
+ATTACKS = {"random": RandomMoves, "none": NoAttack, "marl": marl, "greedy": Greedy}
+
+
+@pytest.mark.parametrize("width", [1, 4, 16])
+@pytest.mark.parametrize("budget", [1, 2, 61])
+@pytest.mark.parametrize("name", ATTACKS)
+def test_the_victims_count_equals_the_ledgers_and_no_budget_is_exceeded(name, budget, width):
+    victim, attack = BrightnessVictim(), ATTACKS[name](rules(budget=budget, cleanup=5))
+    results = dict(attack.run_many(victim, iter(DarkClips(17)), seed=3, width=width))
+    assert sorted(results) == list(range(17))
+    spent = [results[i].ledger.spent for i in range(17)]
+    assert victim.clips == sum(spent)
+    assert max(spent) <= budget
+    for i, result in results.items():
+        assert result.attacked == (i % 5 != 4)
+        assert result.ledger.clip.id == f"dark-{i}"
+        if name == "none" or not result.attacked:
+            assert result.ledger.spent == 1
+        if result.ledger.best is not None and result.attacked:
+            assert victim.answer(result.ledger.best[None])[0].argmax() != 0
+
+
+@pytest.mark.parametrize("target", ["none", "random"])
+@pytest.mark.parametrize("name", ["random", "marl"])
+def test_side_by_side_gives_the_same_results_clip_by_clip(name, target):
+    attack = ATTACKS[name](rules(6, cleanup=3, draws=2, target=target))
+    clips = list(QuadrantClips(20))
+
+    def outcome(result):
+        ledger = result.ledger
+        notes = {key: value.tobytes() for key, value in result.notes.items()}
+        best = None if ledger.best is None else ledger.best.tobytes()
+        return ledger.spent, ledger.first_success, ledger.best_norm, best, notes
+
+    alone = {i: outcome(r) for i, r in attack.run_many(QuadrantVictim(), clips, 5, width=1)}
+    assert len({first for _, first, *_ in alone.values()}) > 2, "some are solved, at different times"
+    for width in (4, 16):
+        together = attack.run_many(QuadrantVictim(), clips, 5, width=width)
+        assert {i: outcome(r) for i, r in together} == alone
+    for i in (0, 13):
+        assert outcome(attack.run(QuadrantVictim(), clips[i], 5)) == alone[i]
+    backwards = dict(attack.run_many(QuadrantVictim(), clips[::-1], 5, width=3))
+    assert {19 - i: outcome(r) for i, r in backwards.items()} == alone
+
+
+def test_another_seed_gives_another_attack():
+    attack = RandomMoves(rules(6, cleanup=20))
+    clip = QuadrantClips()[0]
+    first, second = (attack.run(QuadrantVictim(), clip, seed).notes["mask"] for seed in (0, 1))
+    assert not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("width", [1, 4, 16])
+def test_the_number_of_victim_calls_is_the_number_of_rounds(width):
+    victim = CountingVictim()  # never gives in
+    clips = [Clip(DarkClips()[i].frames, 0, f"clip-{i}") for i in range(16)]
+    list(RandomMoves(rules(budget=10)).run_many(victim, clips, width=width))
+    assert victim.batches == [width] * (10 * 16 // width)
+
+
+@pytest.mark.parametrize("cleanup", [0, 3])
+@pytest.mark.parametrize("name", ["random", "marl"])
+def test_an_attack_ends_after_the_clean_up(name, cleanup):
+    attack = ATTACKS[name](rules(budget=60, cleanup=cleanup))
+    solved = 0
+    for _, result in attack.run_many(BrightnessVictim(), DarkClips(), width=8):
+        ledger = result.ledger
+        if result.attacked and ledger.first_success:
+            solved += 1
+            assert ledger.spent == min(ledger.first_success + cleanup, 60)
+        elif result.attacked:
+            assert ledger.spent == 60
+    assert solved > 4
+
+
+def test_more_clean_up_never_gives_a_worse_norm():
+    norms = []
+    for cleanup in (0, 10, 50):
+        attack = RandomMoves(rules(budget=60, cleanup=cleanup))
+        results = dict(attack.run_many(BrightnessVictim(), DarkClips(), 7, width=8))
+        norms.append([results[i].ledger.best_norm for i in range(20)])
+    for less, more in zip(norms, norms[1:], strict=False):
+        assert all(a >= b for a, b in zip(less, more, strict=True))
+    assert sum(norms[0]) != sum(norms[2])
+
+
+def test_requests_after_the_flip_never_pass_more_than_the_clean_up_has_left():
+    class Flips(Attack):
+        name = "flips"
+
+        def moves(self, task):
+            bright = np.full((8, *task.ledger.clip.frames.shape), 255, np.uint8)
+            yield bright[:1]
+            while True:
+                yield bright
+
+    ledger = Flips(rules(budget=60, cleanup=3)).run(BrightnessVictim(), DarkClips()[0]).ledger
+    assert (ledger.first_success, ledger.spent) == (2, 5)
+
+
+@pytest.mark.parametrize("name", ["random", "marl"])
+def test_the_noted_mask_is_that_of_the_best_success(name):
+    attack = ATTACKS[name](rules(levels=1, budget=40, cleanup=39))
+    checked = 0
+    for _, result in attack.run_many(BrightnessVictim(), DarkClips()):
+        if not result.attacked or result.ledger.best is None:
+            continue
+        ledger, mask = result.ledger, result.notes["mask"]
+        changed = (ledger.best != ledger.clip.frames).any(-1).reshape(8, 4, 8, 4, 8).any((2, 4))
+        assert np.array_equal(changed, mask > 0)
+        assert ledger.best_norm == perturbation_norm(ledger.clip.frames, ledger.best)
+        assert result.notes["sensitivity"].shape == mask.shape
+        checked += 1
+    assert checked > 4
+
+
+@pytest.mark.parametrize("target", ["random", "2"])
+def test_targeted_success_means_the_target_class(target):
+    attack = RandomMoves(rules(6, target=target, budget=80))
+    victim, solved = QuadrantVictim(), 0
+    for i, result in attack.run_many(victim, QuadrantClips(24), width=8):
+        ledger = result.ledger
+        if target == "2" and i % 6 == 2:
+            assert not result.attacked and ledger.spent == 1
+            continue
+        assert result.attacked and ledger.goal.target != i % 6
+        if ledger.best is not None:
+            solved += 1
+            assert victim.answer(ledger.best[None])[0].argmax() == ledger.goal.target
+            assert ledger.best_scores.argmax() == ledger.goal.target
+    assert solved > 2
+
+
+def test_a_proposal_that_is_no_clip_is_an_error():
+    class Floats(Attack):
+        name = "floats"
+
+        def moves(self, task):
+            yield task.ledger.clip.frames[None] / 255
+
+    with pytest.raises(ValueError, match="a query must be uint8"):
+        Floats(rules()).run(BrightnessVictim(), DarkClips()[0])
+
+
+def test_clips_are_read_only_as_they_are_needed():
+    read = []
+
+    def clips():
+        for clip in DarkClips():
+            read.append(clip.id)
+            yield clip
+
+    results = RandomMoves(rules()).run_many(BrightnessVictim(), clips(), width=2)
+    next(results)
+    assert len(read) <= 4

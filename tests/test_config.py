@@ -1,0 +1,121 @@
+"""Protects what users type: overrides are typed and checked, errors are one sentence that names
+the key and what is allowed, shipped configuration is complete and commented, and an evaluation
+takes over the settings of its policy's run."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+
+from agents import config
+from agents.build import ConfigError, build, build_game, locate
+from agents.checkpoints import CheckpointError
+
+ROOT = Path(__file__).parents[1]
+YAMLS = sorted((ROOT / "conf").rglob("*.yaml"))
+
+
+def run(script: str, *overrides: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / script), *overrides],
+        capture_output=True, text=True, cwd=cwd, timeout=120, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("path", YAMLS, ids=lambda p: str(p.relative_to(ROOT / "conf")))
+def test_every_key_has_a_comment(path: Path) -> None:
+    block = False
+    for line in path.read_text().splitlines():
+        if line.rstrip() in ("defaults:", "hydra:"):
+            block = True  # Hydra's own keys
+        elif line and not line.startswith((" ", "#")):
+            block = False
+        if not block and ":" in line and not line.lstrip().startswith("#"):
+            assert "#" in line or line.rstrip().endswith(":"), f"{path.name}: {line}"
+
+
+@pytest.fixture
+def composed():
+    config.prepare()
+    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        yield compose
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate"])
+@pytest.mark.parametrize(
+    "path", [p for p in YAMLS if p.parent.name in ("dataset", "model", "distortion", "env")],
+    ids=lambda p: f"{p.parent.name}={p.stem}",
+)  # fmt: skip
+def test_every_choice_composes_and_its_target_takes_its_keys(composed, name, path) -> None:
+    import inspect
+
+    group = path.parent.name
+    found = composed(name, overrides=[f"{group}={path.stem}", "checkpoint=x"] if name == "evaluate"
+                     else [f"{group}={path.stem}"])[group]  # fmt: skip
+    if "_target_" in found:
+        parameters = inspect.signature(locate(found["_target_"])).parameters
+        own = set(found) - {"_target_", "severity"}
+        assert own <= set(parameters), f"{path} names {own - set(parameters)}"
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("env.bugdet=3", ["env.bugdet", "budget", "allowed"]),
+        ("algo.lrr=3", ["algo.lrr", "lr"]),
+        ("model.wieghts=x", ["model.wieghts", "weights"]),
+        ("sede=1", ["sede", "seed"]),
+        ("model=resnet", ["resnet", "tiny3d"]),
+        ("env.budget=many", ["budget", "many"]),
+        ("env.budget=0", ["env.budget=0", "at least 1"]),
+        ("env.norm=l3", ["env.norm", "l2", "linf"]),
+        ("distortion._target_=no.such.filter", ["no.such.filter", "import"]),
+    ],
+)
+def test_a_wrong_override_ends_with_one_sentence(override: str, words: list[str], tmp_path) -> None:
+    result = run("train.py", override, f"run_dir={tmp_path}/run")
+    assert result.returncode != 0
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ")
+    assert "Traceback" not in result.stderr
+    for word in words:
+        assert word in last, last
+
+
+def test_a_component_refuses_arguments_it_does_not_take() -> None:
+    with pytest.raises(ConfigError, match=r"model\.depth: .* allowed: frames, size"):
+        build("model", {"_target_": "tests.toys.BrightnessVictim", "depth": 3})
+
+
+def test_a_function_is_bound_not_called() -> None:
+    bound = build("distortion", {"_target_": "tests.toys.brighten"})
+    assert bound.func.__name__ == "brighten"
+
+
+def test_game_rules_name_the_key() -> None:
+    rules = yaml.safe_load((ROOT / "conf/env/default.yaml").read_text())
+    assert build_game(rules).budget == rules["budget"]
+    with pytest.raises(ConfigError, match=r"env\.sizes"):
+        build_game({**rules, "sizes": [[9, 9]]})
+
+
+def test_resume_refuses_other_settings() -> None:
+    old = {"algo": {"lr": 1.0}, "queries": 5, "cluster": {"runners": 0}}
+    config.refuse_changes({"algo": {"lr": 1.0}, "queries": 9, "cluster": {"runners": 2}}, old)
+    with pytest.raises(CheckpointError, match=r"algo\.lr=1\.0, now it is 2\.0"):
+        config.refuse_changes({"algo": {"lr": 2.0}, "queries": 5}, old)
+
+
+def test_evaluation_takes_over_the_runs_settings_unless_told_otherwise(tmp_path) -> None:
+    said = ["model=i3d", "model.head=h.pt", "dataset=ucf101", "dataset.split=2", "algo.lr=1"]
+    (tmp_path / "overrides.yaml").write_text(yaml.safe_dump(said))
+    (tmp_path / "policy.pt").touch()
+    point = f"checkpoint={tmp_path / 'policy.pt'}"
+    assert config.carry_settings([point]) == [point, *said[:4]]
+    assert config.carry_settings([f"checkpoint={tmp_path}", "dataset=actions"]) == [
+        f"checkpoint={tmp_path}", "dataset=actions", *said[:2],
+    ]  # fmt: skip
+    assert "dataset.split=2" not in config.carry_settings([point, "dataset.split=3"])

@@ -1,0 +1,150 @@
+"""A policy file gives back the same actions, and one that does not fit is refused by name."""
+
+import numpy as np
+import pytest
+import torch
+from toys import toy_env
+
+from agents.policy import Policy, PolicyError
+from envs.game_config import GameConfig
+from envs.victims.base import VictimError
+
+RULES = {"grid": 4, "sizes": [[1, 1], [2, 2], [4, 4]]}
+
+
+@pytest.fixture
+def policy():
+    torch.manual_seed(0)
+    fresh = Policy.fresh(GameConfig(**RULES), frames=8, hidden=8)
+    with torch.no_grad():
+        for actor in fresh.actors.values():
+            for parameter in actor.parameters():  # fresh heads are nearly zero: make choices differ
+                parameter.add_(torch.randn_like(parameter) * 0.3)
+    return fresh
+
+
+@pytest.fixture
+def observations():
+    env = toy_env(draws=1)
+    views = [env.reset(seed=0)[0]]
+    while env.agents:
+        views.append(env.step({a: env.action_space(a).sample() for a in env.agents})[0])
+    return views
+
+
+def actions(policy, observations, greedy, seed=0):
+    rng = np.random.default_rng(seed)
+    return [np.concatenate(list(policy.act(view, rng, greedy).values())) for view in observations]
+
+
+@pytest.mark.parametrize("greedy", [True, False])
+def test_save_and_load_give_the_same_actions(policy, observations, greedy, tmp_path):
+    policy.facts["iteration"] = 12
+    policy.save(tmp_path / "policy.pt")
+    loaded = Policy.load(tmp_path / "policy.pt")
+    assert (loaded.shape, loaded.hidden, loaded.facts) == (policy.shape, 8, {"iteration": 12})
+    pairs = zip(
+        actions(policy, observations, greedy), actions(loaded, observations, greedy), strict=True
+    )
+    assert all(np.array_equal(a, b) for a, b in pairs)
+    assert [file.name for file in tmp_path.iterdir()] == ["policy.pt"]
+
+
+def test_actions_lie_in_the_spaces(policy, observations):
+    env, rng = toy_env(), np.random.default_rng(0)
+    for view in observations:
+        for agent, action in policy.act(view, rng, greedy=False).items():
+            assert env.action_space(agent).contains(action)
+
+
+def test_greedy_is_deterministic_and_uses_no_random_numbers(policy, observations):
+    rng = np.random.default_rng(0)
+    before = rng.bit_generator.state
+    first, second = (policy.act(observations[-1], rng, greedy=True) for _ in range(2))
+    assert all(np.array_equal(first[agent], second[agent]) for agent in first)
+    assert rng.bit_generator.state == before
+
+
+def test_drawn_actions_follow_the_logits(policy, observations):
+    view, rng = observations[0], np.random.default_rng(0)
+    drawn = np.array([policy.act(view, rng, greedy=False)["temporal"] for _ in range(2000)])
+    obs = {key: torch.from_numpy(value)[None] for key, value in view["temporal"].items()}
+    with torch.inference_mode():
+        logits = policy.actors["temporal"](obs)[0].split(policy.actors["temporal"].parts)
+    for part, choices in zip(logits, drawn.T, strict=True):
+        shares = np.bincount(choices, minlength=len(part)) / len(choices)
+        assert shares == pytest.approx(part.softmax(0).numpy(), abs=0.05)
+
+
+def test_both_agents_see_the_clip(policy, observations):
+    """The outputs depend on every part of an observation."""
+    for agent, actor in policy.actors.items():
+        obs = {k: torch.from_numpy(v)[None] for k, v in observations[0][agent].items()}
+        plain = actor(obs)
+        for key in obs:
+            assert not torch.allclose(actor({**obs, key: obs[key] + 1}), plain), (agent, key)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("grid", 5), ("levels", 3), ("draws", 2), ("sizes", [[1, 1]]), ("windows", [2])],
+)
+def test_a_policy_of_another_game_is_refused_by_name(policy, key, value):
+    policy.check_fits(GameConfig(**RULES), 8)
+    with pytest.raises(PolicyError, match=f"trained with {key}="):
+        policy.check_fits(GameConfig(**{**RULES, key: value}), 8)
+
+
+def test_a_policy_for_clips_of_another_length_is_refused(policy):
+    with pytest.raises(PolicyError, match="frames=8, the game has 16"):
+        policy.check_fits(GameConfig(**RULES), 16)
+
+
+def test_rules_that_the_networks_do_not_depend_on_may_differ(policy):
+    policy.check_fits(GameConfig(**RULES, budget=7, norm="l1", cleanup=3, answers="label"), 8)
+
+
+def content(policy, path):
+    policy.save(path)
+    return torch.load(path, weights_only=True)
+
+
+def test_a_file_of_another_format_or_of_other_agents_is_refused(policy, tmp_path):
+    path = tmp_path / "policy.pt"
+    good = content(policy, path)
+    for bad, word in (
+        ({**good, "format": 2}, "format 1"),
+        ({"weight": torch.zeros(2)}, "no policy file"),
+        ({**good, "actors": {"spatial": good["actors"]["spatial"]}}, r"agents \['spatial'\]"),
+        ({key: value for key, value in good.items() if key != "shape"}, "policy"),
+    ):
+        torch.save(bad, path)
+        with pytest.raises(PolicyError, match=word):
+            Policy.load(path)
+
+
+def test_a_cut_off_or_missing_file_is_named(policy, tmp_path):
+    path = tmp_path / "policy.pt"
+    policy.save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises((PolicyError, VictimError), match=r"policy\.pt is not a checkpoint"):
+        Policy.load(path)
+    with pytest.raises((PolicyError, VictimError), match=r"nowhere\.pt"):
+        Policy.load(tmp_path / "nowhere.pt")
+
+
+def test_weights_of_another_size_are_refused(policy, tmp_path):
+    path = tmp_path / "policy.pt"
+    bad = content(policy, path)
+    bad["hidden"] = 16
+    torch.save(bad, path)
+    with pytest.raises((PolicyError, VictimError), match="does not fit Actor"):
+        Policy.load(path)
+
+
+def test_weights_are_taken_over(policy, observations):
+    torch.manual_seed(1)
+    other = Policy.fresh(GameConfig(**RULES), frames=8, hidden=8)
+    other.load_actors({agent: actor.state_dict() for agent, actor in policy.actors.items()})
+    pairs = zip(actions(policy, observations, True), actions(other, observations, True), strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs)

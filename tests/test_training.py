@@ -1,0 +1,115 @@
+"""Protects the main job: training learns, survives SIGKILL with its counters, leaves a policy that
+acts without Ray, and runs on a cluster of several nodes with the victim in an actor."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TOY = ["--config-dir", "tests/conf", "model=toy", "dataset=toy", "distortion=toy", "env=toy",
+       "algo.batch=256", "algo.minibatch=128", "cluster.cpus=2", "threads=1",
+       "validation.clips=8", "validation.every=2", "clips=16", "examples=1"]  # fmt: skip
+
+
+def start(script: str, *overrides: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, script, *TOY[:6], *overrides], cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def finish(script: str, *overrides: str) -> str:
+    process = start(script, *overrides)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return output
+
+
+def progress(run_dir: Path) -> list[dict]:
+    path = run_dir / "progress.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_killed_run_goes_on_with_its_counters_and_its_policy_acts_without_ray(tmp_path) -> None:
+    run_dir = tmp_path / "run"
+    rest = [*TOY[6:], f"run_dir={run_dir}"]
+    process = start("train.py", *rest, "queries=100000")
+    deadline = time.monotonic() + 120
+    while len(progress(run_dir)) < 3 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    saved = max(
+        json.loads(p.read_text())["iteration"]
+        for p in run_dir.glob("checkpoints/iteration_*/state.json")
+    )
+    assert saved >= 2
+
+    output = finish("train.py", *rest, "queries=3000", "resume=true")
+    lines = progress(run_dir)
+    resumed = [line for line in lines if line["resumes"] == 1]
+    assert resumed[0]["iteration"] == saved + 1
+    before = next(line for line in lines if line["iteration"] == saved)
+    assert resumed[0]["queries"] == before["queries"] + resumed[0]["asked"]
+    assert resumed[-1]["queries"] >= 3000
+    assert "marl" in output and "random" in output  # the table at the end
+    assert (run_dir / "policy.pt").exists() and list((run_dir / "test/examples").glob("*.mp4"))
+
+    # The policy is enough: evaluation may not even import Ray.
+    code = (
+        "import sys; sys.modules['ray'] = None; sys.argv = ['evaluate.py', *sys.argv[1:]];"
+        "import runpy; runpy.run_path('evaluate.py', run_name='__main__')"
+    )
+    evaluated = subprocess.run(
+        [sys.executable, "-c", code, "--config-dir", "tests/conf", f"checkpoint={run_dir}",
+         f"run_dir={tmp_path}/eval", "clips=8", "threads=1"],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert evaluated.returncode == 0, evaluated.stderr
+    records = [json.loads(line) for line in (tmp_path / "eval/records.jsonl").open()]
+    assert len(records) == 8 and {r["attack"] for r in records} == {"marl"}
+
+
+@pytest.mark.slow
+def test_agents_learn_where_and_when_the_toy_is_sensitive(tmp_path) -> None:
+    run_dir = tmp_path / "run"
+    finish("train.py", *TOY[6:], f"run_dir={run_dir}", "queries=12000", "algo.batch=1024")
+    records = [json.loads(line) for line in (run_dir / "test/records.jsonl").open()]
+    spent = {
+        name: [r["queries"] for r in records if r["attack"] == name and r["attacked"]]
+        for name in ("marl", "random")
+    }
+    assert sum(spent["marl"]) < 0.5 * sum(spent["random"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algo", ["ippo", "mappo"])
+def test_cluster_of_two_nodes_with_the_victim_in_an_actor(tmp_path, algo) -> None:
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+    try:
+        cluster.add_node(num_cpus=2)
+        finish(
+            "train.py", *TOY[6:], f"run_dir={tmp_path}/run", "cluster=ray", f"algo={algo}",
+            f"cluster.address={cluster.address}", "cluster.runners=2", "cluster.games_per_runner=4",
+            "queries=1500",
+        )  # fmt: skip
+    finally:
+        cluster.shutdown()
+    lines = progress(tmp_path / "run")
+    assert lines[-1]["queries"] >= 1500
+
+
+def test_resume_without_a_checkpoint_says_so(tmp_path) -> None:
+    (tmp_path / "config.yaml").write_text("{}")
+    process = start("train.py", *TOY[6:], f"run_dir={tmp_path}", "resume=true")
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert output.strip().splitlines()[-1].startswith("error: ")

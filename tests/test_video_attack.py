@@ -1,0 +1,358 @@
+"""The environment keeps PettingZoo's contract and a stricter one, and asks no more than it counts.
+
+Seeded episodes are the same to the bit, here and in another process.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conformance import AGENTS, play
+from pettingzoo.test import parallel_api_test, parallel_seed_test
+from toys import (
+    BrightnessVictim, CountingVictim, DarkClips, QuadrantClips, QuadrantVictim, TornClips, brighten,
+    sample, toy_env,
+)  # fmt: skip
+
+from envs.clip import Clip
+from envs.datasets.base import ClipDataset, DatasetError
+from envs.ledger import converse
+from envs.observation import flatten
+from envs.victims.base import VictimError
+from envs.video_attack_v0 import VideoAttackEnv
+
+VARIANTS = [{}, {"flat_obs": True}, {"flat_actions": True}, {"flat_obs": True, "flat_actions": True}]
+
+
+def quadrant_env(**kwargs):
+    return toy_env(QuadrantVictim(), QuadrantClips(), **kwargs)
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+@pytest.mark.filterwarnings("error")
+def test_pettingzoo_parallel_api(variant):
+    parallel_api_test(toy_env(**variant), num_cycles=60)
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_pettingzoo_parallel_seed(variant):
+    parallel_seed_test(lambda: toy_env(**variant), num_cycles=30)
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_conformance_over_many_episodes(variant):
+    env = toy_env(budget=6, cleanup=2, draws=2, levels=3, **variant)
+    ends = [play(env, seed)[1] for seed in [*range(60), *[None] * 15]]
+    assert 0 < sum(ends) < len(ends), "both ways to end must have been seen"
+
+
+@pytest.mark.parametrize("answers", ["topk", "label"])
+@pytest.mark.parametrize("target", ["none", "random", "2"])
+@pytest.mark.parametrize("norm", ["l1", "l0", "linf"])
+def test_conformance_under_each_threat_model(answers, target, norm):
+    env = quadrant_env(answers=answers, top_k=2, target=target, norm=norm, budget=8)
+    for seed in range(4):
+        play(env, seed)
+
+
+def test_the_constructor_and_the_spaces_ask_nothing():
+    victim = BrightnessVictim()
+    env = toy_env(victim)
+    for agent in AGENTS:
+        env.observation_space(agent), env.action_space(agent)
+    assert victim.calls == 0 and env.queries == 0
+
+
+@pytest.mark.parametrize("cleanup", [0, 5])
+def test_the_victims_own_count_is_the_environments(cleanup):
+    victim = BrightnessVictim()
+    env = toy_env(victim, budget=9, cleanup=cleanup)
+    for seed in range(30):
+        before = victim.clips
+        passed_over = env.queries
+        env.reset(seed=seed)
+        passed_over = env.queries - passed_over - 1
+        while env.agents:
+            infos = env.step(sample(env))[-1]
+        assert victim.clips == env.queries
+        assert victim.clips - before - passed_over == infos["spatial"]["queries"] <= 9
+
+
+def digest(env, seed):
+    """All that an episode shows, as one number."""
+    total = hashlib.sha256()
+    observations, infos = env.reset(seed=seed)
+    for agent in AGENTS:
+        env.action_space(agent).seed(seed)
+    while True:
+        for agent in AGENTS:
+            flat = observations[agent] if env.flat_obs else flatten(observations[agent])
+            total.update(flat.tobytes())
+        total.update(env.state().tobytes() + repr(infos).encode())
+        if not env.agents:
+            return total.hexdigest()
+        actions = sample(env)
+        observations, rewards, *_, infos = env.step(actions)
+        total.update(repr((actions, rewards)).encode())
+
+
+def digests():
+    env = quadrant_env(draws=2, target="random")
+    return [digest(env, seed) for seed in (3, 1, 4)]
+
+
+def test_a_seed_gives_the_same_episode_whatever_happened_before():
+    fresh = digests()
+    assert len(set(fresh)) == 3
+    env = quadrant_env(draws=2, target="random")
+    for _ in range(3):
+        play(env)
+    assert [digest(env, seed) for seed in (3, 1, 4)] == fresh
+    assert [digest(env, seed) for seed in (4, 1, 3)] == fresh[::-1]
+
+
+def test_a_seed_gives_the_same_episode_in_another_process():
+    here = Path(__file__).resolve().parent
+    paths = os.pathsep.join([str(here.parent), str(here)])
+    for hash_seed in ("0", "12345"):
+        run = subprocess.run(
+            [sys.executable, "-c", "import test_video_attack as t; print(*t.digests())"],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": paths},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert run.stdout.split() == digests()
+
+
+def test_the_clip_can_be_chosen():
+    env = toy_env()
+    for index in (0, 3, 17):
+        env.reset(options={"clip": index})
+        assert env.episode.ledger.clip.id == f"dark-{index}"
+    with pytest.raises(DatasetError, match="no clip to attack"):
+        env.reset(options={"clip": 4})  # the victim gets it wrong
+
+
+def test_clips_that_the_victim_gets_wrong_are_passed_over():
+    env = toy_env()
+    seen = set()
+    for _ in range(60):
+        env.reset()
+        seen.add(env.episode.ledger.clip.id)
+    assert seen == {f"dark-{i}" for i in range(20) if i % 5 != 4}
+    assert env.queries <= 60 + 4, "a clip known to be wrong is not asked about again"
+
+
+def test_clips_that_cannot_be_read_are_skipped_with_a_warning(caplog):
+    env = toy_env(dataset=TornClips({0, 1, 2, 3, 5, 6}, clips=9))
+    for _ in range(12):
+        env.reset()
+        assert env.episode.ledger.clip.id in ("dark-7", "dark-8")
+    assert "cannot be decoded; skipped" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        lambda: toy_env(dataset=TornClips(set(range(20)))),
+        lambda: toy_env(CountingVictim(), OneLabel(1)),
+        lambda: toy_env(CountingVictim(), OneLabel(0), target="0"),
+        lambda: toy_env(budget=1),
+    ],
+    ids=["unreadable", "all wrong", "all of the target class", "budget 1"],
+)
+def test_a_data_set_without_a_usable_clip_is_an_error(env):
+    with pytest.raises(DatasetError, match="no clip to attack"):
+        env().reset(seed=0)
+
+
+def test_an_empty_data_set_is_an_error_at_once():
+    with pytest.raises(DatasetError, match="no clips"):
+        toy_env(dataset=DarkClips(clips=0))
+
+
+class OneLabel(ClipDataset):
+    """A single clip, five times."""
+
+    def __init__(self, label):
+        self.label = label
+
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, index):
+        return Clip(DarkClips()[0].frames, self.label, f"one-{index}")
+
+
+def test_targets_are_wrong_classes_and_one_of_the_target_class_is_passed_over():
+    env = quadrant_env(target="random")
+    targets = set()
+    for seed in range(40):
+        env.reset(seed=seed)
+        goal = env.episode.ledger.goal
+        assert goal.target != goal.label
+        targets.add(goal.target)
+    assert targets == set(range(6))
+    env = quadrant_env(target="2")
+    for seed in range(15):
+        env.reset(seed=seed)
+        assert env.episode.ledger.goal.target == 2 != env.episode.ledger.goal.label
+        assert env.episode.margin > 0
+    with pytest.raises(ValueError, match=r"env\.target=6"):
+        quadrant_env(target="6").reset()
+
+
+def test_only_the_state_of_the_present_clip_is_observed():
+    """Labels of other clips, and of this one's class index, change nothing that is seen."""
+
+    class Shifted(DarkClips):
+        def __getitem__(self, index):
+            clip = super().__getitem__(index)
+            return Clip(clip.frames, clip.label if index == 3 else 1 - clip.label, "x" + clip.id)
+
+    states = []
+    for dataset in (DarkClips(), Shifted()):
+        env = toy_env(dataset=dataset)
+        observations, _ = env.reset(seed=5, options={"clip": 3})
+        states.append([flatten(observations[agent]) for agent in AGENTS] + [env.state()])
+    assert all(np.array_equal(a, b) for a, b in zip(*states, strict=True))
+
+
+def test_steps_outside_an_episode_raise():
+    env = toy_env(budget=2)
+    actions = sample(env)
+    for ask in (lambda: env.step(actions), env.state):
+        with pytest.raises(RuntimeError, match=r"call reset\(\)"):
+            ask()
+    env.reset(seed=0)
+    env.step(actions)
+    assert env.agents == []
+    queries = env.queries
+    with pytest.raises(RuntimeError, match=r"call reset\(\)"):
+        env.step(actions)
+    assert env.queries == queries
+    env.reset()
+    assert env.agents == AGENTS
+
+
+def test_a_bad_action_costs_nothing_and_changes_nothing():
+    env = toy_env()
+    env.reset(seed=0)
+    env.step(sample(env))
+    before = env.episode.masked.frames.copy(), env.queries
+    good = sample(env)
+    for bad in ({**good, "spatial": np.full(6, 99)}, {**good, "temporal": np.full(4, -1)}):
+        with pytest.raises(ValueError, match="action"):
+            env.step(bad)
+    with pytest.raises((KeyError, ValueError), match="temporal"):
+        env.step({"spatial": good["spatial"]})
+    assert np.array_equal(env.episode.masked.frames, before[0]) and env.queries == before[1]
+    env.step(good)
+
+
+@pytest.mark.parametrize(
+    ("distort", "word"),
+    [
+        (lambda clip, severity, rng: clip / 255, "uint8"),
+        (lambda clip, severity, rng: clip[:4], "turned"),
+        (lambda clip, severity, rng: clip[..., :1], "shape"),
+        (lambda clip, severity, rng: None, "NoneType"),
+    ],
+    ids=["float", "shorter", "grey", "nothing"],
+)
+def test_a_bad_distortion_is_named(distort, word):
+    with pytest.raises(ValueError, match=f"distortion.*{word}"):
+        toy_env(distort=distort).reset(seed=0)
+
+
+def test_a_distortion_that_writes_into_its_clip_cannot_change_the_original():
+    def careless(clip, severity, rng):
+        clip[:] = 255
+        return clip
+
+    dataset = DarkClips()
+    env = toy_env(dataset=dataset, distort=careless)
+    try:
+        env.reset(options={"clip": 0})
+    except ValueError:
+        return  # a read-only clip is as good an answer
+    assert np.array_equal(env.episode.ledger.clip.frames, dataset[0].frames)
+    assert env.episode.masked.full_norm() > 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (lambda n: np.full((n, 3), np.nan), "NaN"),
+        (lambda n: np.full((n, 4), 0.25), "number of classes"),
+        (lambda n: np.full((n + 1, 3), 1 / 3), "shape"),
+    ],
+)
+def test_a_bad_victim_is_named(answer, word):
+    class Bad(CountingVictim):
+        def answer(self, clips):
+            return answer(len(clips))
+
+    with pytest.raises(VictimError, match=f"Bad answered.*{word}"):
+        toy_env(Bad()).reset(seed=0)
+
+
+def test_pictures():
+    env = toy_env(render_mode="rgb_array")
+    assert env.render() is None
+    env.reset(seed=0)
+    shapes = set()
+    while env.agents:
+        env.step(sample(env))
+        picture = env.render()
+        assert picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[-1] == 3
+        shapes.add(picture.shape)
+    assert len(shapes) == 1
+    silent = toy_env()
+    silent.reset(seed=0)
+    assert silent.render() is None
+    with pytest.raises(ValueError, match="render_mode='human'"):
+        toy_env(render_mode="human")
+
+
+def test_many_environments_share_one_victim_call_and_play_as_alone():
+    def history(width):
+        victim = QuadrantVictim()
+        envs = [quadrant_env(target="random") for _ in range(8)]
+        for env in envs:
+            env.victim = victim
+        rounds = 0
+        seen = dict(converse(victim, [env.reset_talk(i) for i, env in enumerate(envs)], width))
+        trace = [[flatten(seen[i][0]["spatial"])] for i in range(8)]
+        for i, env in enumerate(envs):
+            env.action_space("spatial").seed(i), env.action_space("temporal").seed(i)
+        calls = victim.calls
+        while active := [i for i, env in enumerate(envs) if env.agents]:
+            steps = dict(converse(victim, [envs[i].step_talk(sample(envs[i])) for i in active], width))
+            for number, i in enumerate(active):
+                trace[i] += [flatten(steps[number][0]["spatial"]), steps[number][1]["spatial"]]
+            rounds += -(-len(active) // width)
+        assert victim.calls - calls == rounds
+        return trace
+
+    alone, together = history(1), history(8)
+    for a, b in zip(alone, together, strict=True):
+        assert len(a) == len(b)
+        assert all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_the_environment_needs_neither_ray_nor_hydra():
+    code = (
+        "import sys, envs.video_attack_v0 as e; e.parallel_env;"
+        "sys.exit(bool({'ray', 'hydra', 'omegaconf', 'agents'} & set(sys.modules)))"
+    )
+    root = Path(__file__).resolve().parent.parent
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True)
+
+
+def test_a_plain_function_serves_as_distortion():
+    env = VideoAttackEnv(BrightnessVictim(), DarkClips(), brighten)
+    play(env, seed=0)

@@ -1,0 +1,11 @@
+"""The dark clips as a data set with parts, for whole runs."""
+
+from envs.clip import Sampling
+from tests.toys import DarkClips
+
+
+class ToyDataset(DarkClips):
+    """The same clips in every part."""
+
+    def __init__(self, part: str, sampling: Sampling, classes: tuple[str, ...]) -> None:
+        super().__init__(clips=20, frames=sampling.frames, size=sampling.size)
