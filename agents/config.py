@@ -73,7 +73,17 @@ def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
 
 def refuse_changes(new: dict[str, Any], old: dict[str, Any], path: str = "") -> None:
     """Raise CheckpointError at the first setting that may not change when a run goes on."""
-    free = {"resume", "run_dir", "queries", "clips", "examples", "side_by_side", "threads", "keep", "cluster"}
+    free = {
+        "resume",
+        "run_dir",
+        "queries",
+        "clips",
+        "examples",
+        "side_by_side",
+        "threads",
+        "keep",
+        "cluster",
+    }
     for key in sorted(new.keys() | old.keys()):
         if not path and key in free:
             continue

@@ -32,9 +32,7 @@ class SpatialTrunk(nn.Module):
         rows = place.view(1, 1, grid, 1).expand(batch, 1, grid, grid)
         status_planes = status[:, :, None, None].expand(-1, -1, grid, grid)
         picture = self.thumbnail(obs["thumbnail"].float() / 255 - 0.5)
-        return self.body(
-            torch.cat([picture, planes, status_planes, rows, rows.transpose(2, 3)], 1)
-        )
+        return self.body(torch.cat([picture, planes, status_planes, rows, rows.transpose(2, 3)], 1))
 
 
 class TemporalTrunk(nn.Module):
@@ -72,7 +70,12 @@ class Actor(nn.Module):
     """
 
     def __init__(
-        self, trunk: nn.Module, parts: Sequence[int], places: int, places_at: Sequence[int], hidden: int
+        self,
+        trunk: nn.Module,
+        parts: Sequence[int],
+        places: int,
+        places_at: Sequence[int],
+        hidden: int,
     ) -> None:
         super().__init__()
         self.trunk, self.parts, self.places_at = trunk, list(parts), list(places_at)

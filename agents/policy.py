@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.networks import Actor, make_actor
 from agents.files import write_whole
+from agents.networks import Actor, make_actor
 from envs.episode import AGENTS
 from envs.game_config import GameConfig
 from envs.moves import Moves
@@ -44,17 +44,24 @@ class Policy:
     def fresh(cls, config: GameConfig, frames: int, hidden: int) -> "Policy":
         """Untrained actors for a game."""
         shape = game_shape(config, frames)
-        actors = {agent: make_actor(agent, parts, hidden) for agent, parts in shape["parts"].items()}
+        actors = {
+            agent: make_actor(agent, parts, hidden) for agent, parts in shape["parts"].items()
+        }
         return cls(actors, shape, hidden, {})
 
     @torch.inference_mode()
     def act(
-        self, observations: Mapping[str, Mapping[str, NDArray]], rng: np.random.Generator, greedy: bool
+        self,
+        observations: Mapping[str, Mapping[str, NDArray]],
+        rng: np.random.Generator,
+        greedy: bool,
     ) -> dict[str, NDArray[np.int64]]:
         """Actions of both agents: the likeliest (`greedy`) or drawn, with `rng`, as in training."""
         actions = {}
         for agent, actor in self.actors.items():
-            obs = {key: torch.from_numpy(np.asarray(v))[None] for key, v in observations[agent].items()}
+            obs = {
+                key: torch.from_numpy(np.asarray(v))[None] for key, v in observations[agent].items()
+            }
             logits = actor(obs)[0].numpy().astype(np.float64)
             if not greedy:
                 logits = logits + rng.gumbel(size=logits.shape)  # the Gumbel-max trick
@@ -85,7 +92,9 @@ class Policy:
         path = path / "policy.pt" if path.is_dir() else path
         content = load_state(path)
         if content.get("format") != FORMAT or "actors" not in content:
-            raise PolicyError(f"{path} is no policy file of format {FORMAT}: name a run's policy.pt")
+            raise PolicyError(
+                f"{path} is no policy file of format {FORMAT}: name a run's policy.pt"
+            )
         if set(content["actors"]) != set(AGENTS):
             raise PolicyError(
                 f"{path} has the agents {sorted(content['actors'])}, this game has {sorted(AGENTS)}: "

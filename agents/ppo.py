@@ -36,10 +36,14 @@ def ppo_config(config: dict[str, Any], frames: int, seed_salt: int) -> PPOConfig
     model = {"central": algo["central"], "hidden": algo["hidden"], "frames": frames,
              "grid": config["env"]["grid"]}  # fmt: skip
     context = {
-        "setting": {key: config.get(key) for key in ("dataset", "model", "distortion", "env", "victim_actor")},
+        "setting": {
+            key: config.get(key)
+            for key in ("dataset", "model", "distortion", "env", "victim_actor")
+        },
         "central": algo["central"],
         "seed_salt": seed_salt,
-        "worker_threads": 1 if cluster["runners"] else None,
+        # Workers share the cores; with none, the main process has set its own number.
+        "threads": 1 if cluster["runners"] else 0,
     }
     return (
         PPOConfig()

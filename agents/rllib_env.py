@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from gymnasium import spaces
 from ray.rllib.env.multi_agent_env import MultiAgentEnv
 from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
@@ -51,7 +52,9 @@ class RllibAttackEnv(MultiAgentEnv):
         """One step on its own."""
         return self.convert(self.env.step(action_dict))
 
-    def convert(self, step: tuple[dict, dict, dict, dict, dict]) -> tuple[dict, dict, dict, dict, dict]:
+    def convert(
+        self, step: tuple[dict, dict, dict, dict, dict]
+    ) -> tuple[dict, dict, dict, dict, dict]:
         """A PettingZoo step in RLlib's form.
 
         The end of the budget counts as terminal: what is left of it stands in the observation, so
@@ -70,7 +73,7 @@ class AttackVectorEnv(SyncVectorMultiAgentEnv):
     def __init__(self, setting: Setting, num_envs: int, central: bool, seed_salt: int) -> None:
         self.victim, self._salt = setting.victim, seed_salt
         games = [RllibAttackEnv(setting.env("train"), central) for _ in range(num_envs)]
-        super().__init__([lambda game=game: game for game in games], copy=False)  # type: ignore[misc] # mypy cannot type a default in a lambda
+        super().__init__([lambda game=game: game for game in games], copy=False)
         self._finished: list[dict[str, float]] = []
         self._reported = 0
         self._returns = [0.0] * num_envs
@@ -91,10 +94,12 @@ class AttackVectorEnv(SyncVectorMultiAgentEnv):
         self, *, seed: int | Sequence[int] | None = None, options: dict | None = None
     ) -> tuple[Any, Any]:
         """Start all games; game i of a worker seeded s draws from the sequence (s, salt, i)."""
+        if isinstance(seed, Sequence):
+            raise ValueError("give one seed: each game's own is derived from it")
         self._autoreset_envs = np.zeros(self.num_envs, bool)
         talks = []
         for i, game in enumerate(self.envs):
-            key = None if seed is None else np.random.SeedSequence([int(seed), self._salt, i])  # type: ignore[arg-type] # RLlib gives one int
+            key = None if seed is None else np.random.SeedSequence([seed, self._salt, i])
             number = None if key is None else int(key.generate_state(1)[0])
             talks.append(game.env.reset_talk(number, options))
         for i, (raw, _) in converse(self.victim, talks, self.num_envs):
@@ -138,7 +143,12 @@ class AttackVectorEnv(SyncVectorMultiAgentEnv):
             success = ledger.first_success is not None
             norm = {"norm": ledger.best_norm} if success else {}
             self._finished.append(
-                {"success": float(success), "queries_per_clip": float(ledger.spent), "reward": self._returns[i], **norm}
+                {
+                    "success": float(success),
+                    "queries_per_clip": float(ledger.spent),
+                    "reward": self._returns[i],
+                    **norm,
+                }
             )
 
 
@@ -148,6 +158,8 @@ class AttackEnvRunner(MultiAgentEnvRunner):
     def make_env(self) -> None:
         """Build the games of this worker around one victim."""
         context = self.config.env_config
+        if context["threads"]:
+            torch.set_num_threads(context["threads"])
         setting = build_setting(context["setting"])
         self.env = AttackVectorEnv(
             setting, self.config.num_envs_per_env_runner, context["central"], context["seed_salt"]

@@ -24,7 +24,11 @@ class VictimServer:
     def about(self) -> dict[str, Any]:
         """What a client must know: classes, sampling, max_batch."""
         victim = self.victim
-        return {"classes": victim.classes, "sampling": victim.sampling, "max_batch": victim.max_batch}
+        return {
+            "classes": victim.classes,
+            "sampling": victim.sampling,
+            "max_batch": victim.max_batch,
+        }
 
     async def scores(self, clips: Frames) -> Scores:
         """Probabilities (N, classes) of uint8 clips (N, T, H, W, 3)."""

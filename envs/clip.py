@@ -32,7 +32,9 @@ def check_frames(frames: object, name: str = "clip") -> None:
         kind = getattr(frames, "dtype", type(frames).__name__)
         raise ValueError(f"{name} must be a uint8 array (T, H, W, 3), not {kind}: convert it first")
     if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape:
-        raise ValueError(f"{name} must have shape (T, H, W, 3) with T, H, W > 0, not {frames.shape}")
+        raise ValueError(
+            f"{name} must have shape (T, H, W, 3) with T, H, W > 0, not {frames.shape}"
+        )
 
 
 @dataclass(frozen=True)

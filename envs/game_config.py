@@ -41,12 +41,21 @@ class GameConfig:
     reward: RewardWeights = field(default_factory=RewardWeights)
 
     def __post_init__(self) -> None:
-        for key, low in {"budget": 1, "cleanup": 0, "grid": 1, "levels": 1, "draws": 1, "top_k": 1}.items():
+        for key, low in {
+            "budget": 1,
+            "cleanup": 0,
+            "grid": 1,
+            "levels": 1,
+            "draws": 1,
+            "top_k": 1,
+        }.items():
             if getattr(self, key) < low:
                 raise ValueError(f"env.{key}={getattr(self, key)}: must be at least {low}")
         for key, allowed in {"norm": NORMS, "answers": ANSWERS}.items():
             if getattr(self, key) not in allowed:
-                raise ValueError(f"env.{key}={getattr(self, key)!r}: choose one of {', '.join(allowed)}")
+                raise ValueError(
+                    f"env.{key}={getattr(self, key)!r}: choose one of {', '.join(allowed)}"
+                )
         if self.target not in ("none", "random") and not self.target.isdigit():
             raise ValueError(f"env.target={self.target!r}: choose none, random or a class index")
         for size in self.sizes:

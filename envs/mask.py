@@ -29,7 +29,9 @@ class Box(NamedTuple):
 def cell_edges(length: int, grid: int) -> NDArray[np.int64]:
     """Pixel borders (grid + 1,) of `grid` near-equal cells along a side of `length` pixels."""
     if grid > length:
-        raise ValueError(f"grid={grid} is finer than the clip's {length} pixels: choose a smaller grid")
+        raise ValueError(
+            f"grid={grid} is finer than the clip's {length} pixels: choose a smaller grid"
+        )
     return np.linspace(0, length, grid + 1).round().astype(np.int64)
 
 
@@ -67,7 +69,7 @@ class MaskedClip:
     @property
     def mask(self) -> NDArray[np.float32]:
         """The mask in [0, 1], float32 (T, G, G)."""
-        return self.level / np.float32(self.levels)
+        return (self.level / np.float32(self.levels)).astype(np.float32, copy=False)
 
     def paint(self, box: Box, level: int, draw: int = 0) -> None:
         """Set a box to a level (0 undoes it) of a draw."""
@@ -100,7 +102,9 @@ class MaskedClip:
             frames = distorted if full else blend(self.original, distorted, level / self.levels)
             costs = pixel_costs(self.original, frames, self.norm_name)
             combine = np.maximum if self.norm_name == "linf" else np.add
-            costs = combine.reduceat(combine.reduceat(costs, self._rows[:-1], 1), self._cols[:-1], 2)
+            costs = combine.reduceat(
+                combine.reduceat(costs, self._rows[:-1], 1), self._cols[:-1], 2
+            )
             self._blends[key] = frames, costs.astype(np.float64)
         return self._blends[key]
 
@@ -111,7 +115,13 @@ def pixel_costs(original: Frames, other: Frames, norm: str) -> NDArray[np.float3
     if norm == "l2":
         return np.einsum("thwc,thwc->thw", delta, delta)
     size = np.abs(delta)
-    return size.sum(-1) if norm == "l1" else size.max(-1) if norm == "linf" else (size.max(-1) > 0) * np.float32(1)
+    return (
+        size.sum(-1)
+        if norm == "l1"
+        else size.max(-1)
+        if norm == "linf"
+        else (size.max(-1) > 0) * np.float32(1)
+    )
 
 
 def total_norm(costs: NDArray[np.floating], norm: str, shape: tuple[int, ...]) -> float:

@@ -40,7 +40,7 @@ class Sight(NamedTuple):
 def look(masked: MaskedClip) -> Sight:
     """Static features of a clip; costs a few milliseconds, once an episode."""
     clip, grid = masked.original, masked.grid
-    steps, height, width, _ = clip.shape
+    steps = len(clip)
     grey = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in clip])
     change = np.zeros(grey.shape, np.uint8)
     for t in range(1, steps):
@@ -55,14 +55,9 @@ def look(masked: MaskedClip) -> Sight:
     return Sight(
         thumbnail=np.ascontiguousarray(thumbnail.transpose(2, 0, 1)).astype(np.uint8),
         motion=motion / max(float(motion.max()), 1e-6),
-        brightness=cell_means(mean_grey(grey), grid)[0] / np.float32(255),
+        brightness=cell_means(grey.mean(0, dtype=np.float32)[None], grid)[0] / np.float32(255),
         cost=_scaled(masked.full_costs()),
     )
-
-
-def mean_grey(grey: NDArray[np.uint8]) -> Array:
-    """Mean over time of (T, H, W), kept as (1, H, W)."""
-    return grey.mean(0, dtype=np.float32)[None]
 
 
 def cell_means(values: NDArray, grid: int) -> Array:
@@ -70,7 +65,8 @@ def cell_means(values: NDArray, grid: int) -> Array:
     rows, cols = (cell_edges(n, grid) for n in values.shape[1:])
     sums = np.add.reduceat(values.astype(np.float32), rows[:-1], axis=1)
     sums = np.add.reduceat(sums, cols[:-1], axis=2)
-    return sums / np.outer(np.diff(rows), np.diff(cols)).astype(np.float32)
+    sums /= np.outer(np.diff(rows), np.diff(cols))
+    return sums
 
 
 def _scaled(costs: NDArray[np.float64]) -> Array:
@@ -128,7 +124,9 @@ def observe(
     }
 
 
-def joint_state(sight: Sight, masked: MaskedClip, memory: SensitivityMemory, status: Array) -> Array:
+def joint_state(
+    sight: Sight, masked: MaskedClip, memory: SensitivityMemory, status: Array
+) -> Array:
     """State for a centralised critic: motion, cost, mask and memory (T, G, G) each, and the status."""
     volumes = (sight.motion, sight.cost, masked.mask, np.tanh(memory.drop * 5))
     return np.concatenate([*(v.ravel() for v in volumes), status]).astype(np.float32)
@@ -161,6 +159,12 @@ def observation_spaces(frames: int, grid: int) -> dict[str, spaces.Dict]:
 def state_space(frames: int, grid: int) -> spaces.Box:
     """Space of `joint_state`."""
     return spaces.Box(-1, 1, (4 * frames * grid**2 + len(STATUS),), np.float32)
+
+
+def flat_space(space: spaces.Dict) -> spaces.Box:
+    """Space of `flatten` of an observation in `space`."""
+    size = sum(int(np.prod(part.shape or ())) for part in space.values())
+    return spaces.Box(-1, 1, (size,), np.float32)
 
 
 def flatten(observation: dict[str, NDArray]) -> Array:

@@ -23,7 +23,9 @@ class Goal:
 
     def __post_init__(self) -> None:
         if self.target == self.label:
-            raise ValueError(f"the target class {self.target} is the clip's own label: choose another")
+            raise ValueError(
+                f"the target class {self.target} is the clip's own label: choose another"
+            )
 
     def reached(self, scores: NDArray[np.floating]) -> bool:
         """Whether scores (C,) mean success; the first of equal scores is the prediction."""
@@ -44,7 +46,9 @@ class Goal:
         """
         wins = self.label if self.target is None else self.target
         others = np.delete(scores, wins)
-        gap = float(np.log(max(float(scores[wins]), _FLOOR)) - np.log(max(float(others.max()), _FLOOR)))
+        gap = float(
+            np.log(max(float(scores[wins]), _FLOOR)) - np.log(max(float(others.max()), _FLOOR))
+        )
         margin = gap if self.target is None else -gap
         return float(np.clip(margin / 10.0, -1.0, 1.0))
 

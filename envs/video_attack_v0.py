@@ -15,7 +15,7 @@ from envs.episode import AGENTS, Distort, Episode, choose_goal, distorted_draws,
 from envs.game_config import GameConfig
 from envs.ledger import Ledger, converse
 from envs.moves import Moves
-from envs.observation import flatten, observation_spaces, state_space
+from envs.observation import flat_space, flatten, observation_spaces, state_space
 from envs.render import panel
 from envs.victims.base import Scores, Victim
 
@@ -84,22 +84,22 @@ class VideoAttackEnv(ParallelEnv):
         flat_actions: bool = False,
         render_mode: str | None = None,
     ) -> None:
-        if render_mode not in (None, *self.metadata["render_modes"]):
+        if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode={render_mode!r}: choose rgb_array or None")
         if not len(dataset):
             raise DatasetError("the data set has no clips: check its root, lists and classes")
         self.victim, self.dataset, self.distort, self.severity = victim, dataset, distort, severity
         self.config = config or GameConfig()
         self.flat_obs, self.render_mode = flat_obs, render_mode
-        self.possible_agents, self.agents = list(AGENTS), []
+        self.possible_agents = list(AGENTS)
+        self.agents: list[str] = []
         frames, grid = victim.sampling.frames, self.config.grid
         self.moves = Moves(self.config, frames, flat=flat_actions)
         self.action_spaces = dict(self.moves.spaces)
-        self.observation_spaces: dict[str, spaces.Space] = dict(observation_spaces(frames, grid))
-        if flat_obs:
-            for agent, space in self.observation_spaces.items():
-                size = sum(int(np.prod(part.shape or ())) for part in space.values())  # type: ignore[attr-defined] # a Dict space, made two lines above
-                self.observation_spaces[agent] = spaces.Box(-1, 1, (size,), np.float32)
+        self.observation_spaces: dict[str, spaces.Space] = {
+            agent: flat_space(space) if flat_obs else space
+            for agent, space in observation_spaces(frames, grid).items()
+        }
         self.state_space = state_space(frames, grid)
         self.queries = 0  # all that this environment has asked, over all episodes
         self.episode: Episode | None = None
@@ -156,9 +156,7 @@ class VideoAttackEnv(ParallelEnv):
         self.agents = list(AGENTS)
         return self._observations(), self._infos()
 
-    def step_talk(
-        self, actions: dict[str, Any]
-    ) -> Generator[tuple[Ledger, Frames], Scores, Step]:
+    def step_talk(self, actions: dict[str, Any]) -> Generator[tuple[Ledger, Frames], Scores, Step]:
         """`step` as a talk, so that many environments can share one victim call."""
         if self.episode is None or not self.agents:
             raise RuntimeError("the episode is over: call reset() before step()")
@@ -185,14 +183,17 @@ class VideoAttackEnv(ParallelEnv):
         return self.episode.state()
 
     def render(self) -> Frames | None:
-        """uint8 (H', W', 3): original | distorted | difference with mask | scores, at mid-clip."""
+        """uint8 (H', W', 3): original | distorted | difference with mask | scores.
+
+        Shows the frame that carries most of the mask.
+        """
         if self.render_mode is None or self.episode is None:
             return None
         masked, ledger = self.episode.masked, self.episode.ledger
         return panel(
             masked.original, masked.frames, masked.mask, self.episode.scores,
-            self.victim.classes, ledger.clip.label, len(masked.original) // 2,
-            caption=f"query {ledger.spent} of {ledger.budget}",
+            self.victim.classes, ledger.clip.label, int(masked.mask.mean((1, 2)).argmax()),
+            caption=f"query {ledger.spent} of {ledger.budget}", clean_scores=ledger.clean_scores,
         )  # fmt: skip
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from envs.clip import Clip, Frames
 from envs.episode import Distort, choose_goal, open_ledger
 from envs.game_config import GameConfig
 from envs.ledger import BudgetExhausted, Ledger, Talk, converse
+from envs.threat import Goal
 from envs.victims.base import Scores, Victim
 
 Proposals = Generator[Frames, Scores, None]
@@ -109,7 +110,7 @@ class Attack(ABC):
         rng = np.random.default_rng([seed, zlib.crc32(clip.id.encode())])
         game = self.rules.game
         goal = choose_goal(clip.label, self.rules.classes, game.target, rng)
-        ledger = open_ledger(clip, goal or choose_goal(clip.label, self.rules.classes, "none", rng), game)
+        ledger = open_ledger(clip, goal or Goal(clip.label), game)
         clean = (yield ledger, clip.frames[None])[0]
         assert ledger.clean_scores is not None  # settled with the answer just above
         task = Task(ledger, clean, rng)

@@ -23,10 +23,14 @@ class Marl(PlayAttack):
 
     name = "marl"
 
-    def __init__(self, rules: Rules, policy: Policy | str | Path | None, greedy: bool = False) -> None:
+    def __init__(
+        self, rules: Rules, policy: Policy | str | Path | None, greedy: bool = False
+    ) -> None:
         super().__init__(rules)
         if policy is None:
-            raise PolicyError("no trained policy: run train.py first, or name one by checkpoint=...")
+            raise PolicyError(
+                "no trained policy: run train.py first, or name one by checkpoint=..."
+            )
         self.policy = policy if isinstance(policy, Policy) else Policy.load(Path(policy))
         self.policy.check_fits(rules.game, rules.frames)
         self.greedy = greedy
