@@ -47,7 +47,7 @@ def play(env, seed=None, options=None):
     assert isinstance(result, tuple) and len(result) == 2
     known = {agent: (env.observation_space(agent), env.action_space(agent)) for agent in AGENTS}
     observations, infos = result
-    rewards = []
+    rewards, terminated = [], {}
     while True:
         for part in (observations, infos):
             assert type(part) is dict and list(part) == AGENTS

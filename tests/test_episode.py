@@ -144,7 +144,9 @@ def test_the_state_of_an_episode_does_not_grow_with_its_steps():
     while env.agents:
         env.step(sample(env))
         # Functions are left out: what they are pickled to is none of the episode's state.
-        state = {k: v for k, v in vars(env.episode).items() if k not in ("ledger", "config", "moves")}
+        state = {
+            k: v for k, v in vars(env.episode).items() if k not in ("ledger", "config", "moves")
+        }
         ledger = {k: v for k, v in vars(env.episode.ledger).items() if k != "_norm"}
         sizes.append(len(cloudpickle.dumps((state, ledger))))
     assert len(sizes) == 499

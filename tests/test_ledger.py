@@ -74,6 +74,21 @@ def test_one_victim_call_a_round(width):
     assert victim.calls == {1: 32, 3: 12, 8: 4}[width]
 
 
+@pytest.mark.parametrize("width", [1, 2, 4])
+def test_each_talk_gets_the_answers_to_its_own_clips(width):
+    victim = BrightnessVictim()
+
+    def talk(seed):
+        rng, ledger = np.random.default_rng(seed), open_account(budget=30)
+        for n in rng.integers(1, 5, 6):
+            clips = rng.integers(0, 256, (n, 1, 1, 1, 1)) * np.ones((8, 32, 32, 3))
+            answers = yield ledger, clips.astype(np.uint8)
+            assert np.array_equal(answers, victim.answer(clips.astype(np.uint8)))
+        return seed
+
+    assert sorted(converse(victim, map(talk, range(5)), width)) == [(i, i) for i in range(5)]
+
+
 def test_talks_are_started_only_when_there_is_room():
     started = []
 
@@ -158,7 +173,9 @@ def test_success_in_a_batch_is_numbered_by_its_place():
     assert ledger.first_success == 6
 
 
-@pytest.mark.parametrize(("answers", "k", "shown"), [("scores", 5, 6), ("topk", 2, 2), ("label", 5, 1)])
+@pytest.mark.parametrize(
+    ("answers", "k", "shown"), [("scores", 5, 6), ("topk", 2, 2), ("label", 5, 1)]
+)
 def test_only_what_the_threat_model_allows_is_answered(answers, k, shown):
     clip = QuadrantClips()[3]
     ledger = Ledger(clip, Goal(3), 5, norm=perturbation_norm, answers=answers, top_k=k)

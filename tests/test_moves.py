@@ -122,7 +122,7 @@ GOOD = [0, 0, 0, 0, 0, 0], [0, 0, 0, 0]
 def test_bad_actions_raise(spatial, temporal):
     moves = Moves(GameConfig(), 16)
     moves.decode(*(np.array(part) for part in GOOD))
-    with pytest.raises(ValueError, match="action .* is not in MultiDiscrete"):
+    with pytest.raises(ValueError, match=r"action .* is not in MultiDiscrete"):
         moves.decode(np.array(spatial), np.array(temporal))
 
 

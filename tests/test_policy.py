@@ -146,5 +146,7 @@ def test_weights_are_taken_over(policy, observations):
     torch.manual_seed(1)
     other = Policy.fresh(GameConfig(**RULES), frames=8, hidden=8)
     other.load_actors({agent: actor.state_dict() for agent, actor in policy.actors.items()})
-    pairs = zip(actions(policy, observations, True), actions(other, observations, True), strict=True)
+    pairs = zip(
+        actions(policy, observations, True), actions(other, observations, True), strict=True
+    )
     assert all(np.array_equal(a, b) for a, b in pairs)

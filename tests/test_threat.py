@@ -9,7 +9,9 @@ from hypothesis.extra import numpy as hnp
 from envs.threat import Goal, visible
 
 PROPERTY = settings(deadline=None, max_examples=60)
-rows = hnp.arrays(np.float32, 5, elements=st.floats(0, 1, width=32)).filter(lambda row: row.sum() > 0.01)
+rows = hnp.arrays(np.float32, 5, elements=st.floats(0, 1, width=32)).filter(
+    lambda row: row.sum() > 0.01
+)
 
 
 @PROPERTY
@@ -42,7 +44,12 @@ def test_targeted_margin_by_hand():
 
 def test_the_first_of_equal_scores_is_the_prediction_and_a_tie_has_margin_zero():
     scores = np.array([0.4, 0.4, 0.2], np.float32)
-    for goal, reached in ((Goal(0), False), (Goal(1), True), (Goal(2, 0), True), (Goal(2, 1), False)):
+    for goal, reached in (
+        (Goal(0), False),
+        (Goal(1), True),
+        (Goal(2, 0), True),
+        (Goal(2, 1), False),
+    ):
         assert goal.reached(scores) is reached
         assert goal.margin(scores) == 0
 
@@ -75,7 +82,9 @@ def test_top_k_shows_the_k_best_and_label_shows_one(scores, k):
     shown = visible(scores, "topk", k)
     hidden = np.sort(scores, axis=1)[:, : max(6 - k, 0)]
     for row, answer, low in zip(scores, shown, hidden, strict=True):
-        assert np.array_equal(np.sort(answer), np.sort(np.r_[np.zeros_like(low), np.sort(row)[len(low) :]]))
+        assert np.array_equal(
+            np.sort(answer), np.sort(np.r_[np.zeros_like(low), np.sort(row)[len(low) :]])
+        )
         assert np.all((answer == row) | (answer == 0))
     one_hot = visible(scores, "label", k)
     assert np.array_equal(one_hot, np.eye(6, dtype=np.float32)[scores.argmax(1)])

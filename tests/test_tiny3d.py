@@ -1,5 +1,6 @@
 """The shipped victim: right on clips it never saw, independent of batches, honest about weights."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from envs.clip import Frames
 from envs.datasets.actions import Actions
 from envs.victims.base import VictimError
 from envs.victims.tiny3d import SHIPPED, Tiny3D, Tiny3DNet
-from envs.victims.train_tiny3d import augment
+from envs.victims.train_tiny3d import augment, main
 
 UNSEEN = 17  # a seed that training never used
 
@@ -51,6 +52,14 @@ def test_the_order_of_the_frames_matters(victim: Tiny3D) -> None:
     chosen = np.isin(labels, list(opposite))
     turned = victim.scores(clips[chosen][:, ::-1]).argmax(axis=1)
     assert (turned == [opposite[k] for k in labels[chosen]]).mean() >= 0.9
+
+
+@pytest.mark.slow
+def test_single_frames_do_not_tell_the_actions(capsys: pytest.CaptureFixture[str]) -> None:
+    # The same network and training, but without motion: minutes on two cores.
+    main(["--single-frame", "--clips", "8000", "--test-clips", "480"])
+    found = re.search(r"test accuracy ([\d.]+)", capsys.readouterr().out)
+    assert found and 2 / 12 < float(found[1]) < 0.75
 
 
 def test_a_still_picture_does_not_tell_the_direction_of_a_movement(victim: Tiny3D) -> None:

@@ -1,10 +1,5 @@
-"""The environment keeps PettingZoo's contract and a stricter one, and asks no more than it counts.
+"""The environment keeps PettingZoo's contract and a stricter one, and asks no more than it counts."""
 
-Seeded episodes are the same to the bit, here and in another process.
-"""
-
-import hashlib
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,22 +9,28 @@ import pytest
 from conformance import AGENTS, play
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 from toys import (
-    BrightnessVictim, CountingVictim, DarkClips, QuadrantClips, QuadrantVictim, TornClips, brighten,
-    sample, toy_env,
-)  # fmt: skip
+    BrightnessVictim,
+    CountingVictim,
+    DarkClips,
+    TornClips,
+    brighten,
+    quadrant_env,
+    sample,
+    toy_env,
+)
 
 from envs.clip import Clip
 from envs.datasets.base import ClipDataset, DatasetError
-from envs.ledger import converse
 from envs.observation import flatten
 from envs.victims.base import VictimError
 from envs.video_attack_v0 import VideoAttackEnv
 
-VARIANTS = [{}, {"flat_obs": True}, {"flat_actions": True}, {"flat_obs": True, "flat_actions": True}]
-
-
-def quadrant_env(**kwargs):
-    return toy_env(QuadrantVictim(), QuadrantClips(), **kwargs)
+VARIANTS = [
+    {},
+    {"flat_obs": True},
+    {"flat_actions": True},
+    {"flat_obs": True, "flat_actions": True},
+]
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
@@ -82,51 +83,6 @@ def test_the_victims_own_count_is_the_environments(cleanup):
         assert victim.clips - before - passed_over == infos["spatial"]["queries"] <= 9
 
 
-def digest(env, seed):
-    """All that an episode shows, as one number."""
-    total = hashlib.sha256()
-    observations, infos = env.reset(seed=seed)
-    for agent in AGENTS:
-        env.action_space(agent).seed(seed)
-    while True:
-        for agent in AGENTS:
-            flat = observations[agent] if env.flat_obs else flatten(observations[agent])
-            total.update(flat.tobytes())
-        total.update(env.state().tobytes() + repr(infos).encode())
-        if not env.agents:
-            return total.hexdigest()
-        actions = sample(env)
-        observations, rewards, *_, infos = env.step(actions)
-        total.update(repr((actions, rewards)).encode())
-
-
-def digests():
-    env = quadrant_env(draws=2, target="random")
-    return [digest(env, seed) for seed in (3, 1, 4)]
-
-
-def test_a_seed_gives_the_same_episode_whatever_happened_before():
-    fresh = digests()
-    assert len(set(fresh)) == 3
-    env = quadrant_env(draws=2, target="random")
-    for _ in range(3):
-        play(env)
-    assert [digest(env, seed) for seed in (3, 1, 4)] == fresh
-    assert [digest(env, seed) for seed in (4, 1, 3)] == fresh[::-1]
-
-
-def test_a_seed_gives_the_same_episode_in_another_process():
-    here = Path(__file__).resolve().parent
-    paths = os.pathsep.join([str(here.parent), str(here)])
-    for hash_seed in ("0", "12345"):
-        run = subprocess.run(
-            [sys.executable, "-c", "import test_video_attack as t; print(*t.digests())"],
-            env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": paths},
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        assert run.stdout.split() == digests()
-
-
 def test_the_clip_can_be_chosen():
     env = toy_env()
     for index in (0, 3, 17):
@@ -139,17 +95,17 @@ def test_the_clip_can_be_chosen():
 def test_clips_that_the_victim_gets_wrong_are_passed_over():
     env = toy_env()
     seen = set()
-    for _ in range(60):
-        env.reset()
+    for i in range(150):
+        env.reset(seed=None if i else 0)
         seen.add(env.episode.ledger.clip.id)
     assert seen == {f"dark-{i}" for i in range(20) if i % 5 != 4}
-    assert env.queries <= 60 + 4, "a clip known to be wrong is not asked about again"
+    assert env.queries <= 150 + 4, "a clip known to be wrong is not asked about again"
 
 
 def test_clips_that_cannot_be_read_are_skipped_with_a_warning(caplog):
     env = toy_env(dataset=TornClips({0, 1, 2, 3, 5, 6}, clips=9))
-    for _ in range(12):
-        env.reset()
+    for i in range(12):
+        env.reset(seed=None if i else 0)
         assert env.episode.ledger.clip.id in ("dark-7", "dark-8")
     assert "cannot be decoded; skipped" in caplog.text
 
@@ -316,32 +272,6 @@ def test_pictures():
     assert silent.render() is None
     with pytest.raises(ValueError, match="render_mode='human'"):
         toy_env(render_mode="human")
-
-
-def test_many_environments_share_one_victim_call_and_play_as_alone():
-    def history(width):
-        victim = QuadrantVictim()
-        envs = [quadrant_env(target="random") for _ in range(8)]
-        for env in envs:
-            env.victim = victim
-        rounds = 0
-        seen = dict(converse(victim, [env.reset_talk(i) for i, env in enumerate(envs)], width))
-        trace = [[flatten(seen[i][0]["spatial"])] for i in range(8)]
-        for i, env in enumerate(envs):
-            env.action_space("spatial").seed(i), env.action_space("temporal").seed(i)
-        calls = victim.calls
-        while active := [i for i, env in enumerate(envs) if env.agents]:
-            steps = dict(converse(victim, [envs[i].step_talk(sample(envs[i])) for i in active], width))
-            for number, i in enumerate(active):
-                trace[i] += [flatten(steps[number][0]["spatial"]), steps[number][1]["spatial"]]
-            rounds += -(-len(active) // width)
-        assert victim.calls - calls == rounds
-        return trace
-
-    alone, together = history(1), history(8)
-    for a, b in zip(alone, together, strict=True):
-        assert len(a) == len(b)
-        assert all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 
 def test_the_environment_needs_neither_ray_nor_hydra():

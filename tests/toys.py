@@ -86,6 +86,10 @@ def softmax(logits: np.ndarray) -> Scores:
     return (odds / odds.sum(1, keepdims=True)).astype(np.float32)
 
 
+def dark_frames(seed: int, shape: tuple[int, ...]) -> Frames:
+    return np.random.default_rng(seed).integers(0, 90, shape, dtype=np.uint8)
+
+
 class DarkClips(ClipDataset):
     """Random dark clips; every fifth one is labelled wrongly, so that the victim fails on it."""
 
@@ -98,8 +102,7 @@ class DarkClips(ClipDataset):
         return self.clips
 
     def __getitem__(self, index: int) -> Clip:
-        rng = np.random.default_rng(index)
-        frames = rng.integers(0, 90, self.shape, dtype=np.uint8)
+        frames = dark_frames(range(self.clips)[index], self.shape)
         return Clip(frames, int(index % 5 == 4), f"dark-{index}")
 
 
@@ -115,7 +118,7 @@ class QuadrantClips(ClipDataset):
         return self.clips
 
     def __getitem__(self, index: int) -> Clip:
-        frames = np.random.default_rng(index).integers(0, 90, self.shape, dtype=np.uint8)
+        frames = dark_frames(range(self.clips)[index], self.shape)
         label = index % 6
         half, third = self.shape[0] // 2, self.shape[1] // 3
         time, place = divmod(label, 3)
@@ -150,13 +153,21 @@ def toy_env(
     own = {"severity", "flat_obs", "flat_actions", "render_mode", "distort"}
     arguments = {key: kwargs.pop(key) for key in own & kwargs.keys()}
     config = GameConfig(**{"grid": 4, "budget": 20, "sizes": [[1, 1], [2, 2], [4, 4]], **kwargs})
-    return VideoAttackEnv(
+    env = VideoAttackEnv(
         victim or BrightnessVictim(),
         DarkClips() if dataset is None else dataset,
         arguments.pop("distort", brighten),
         config=config,
         **arguments,
     )
+    for seed, agent in enumerate(env.possible_agents):
+        env.action_space(agent).seed(seed)  # so that no test depends on chance
+    return env
+
+
+def quadrant_env(**kwargs: Any) -> VideoAttackEnv:
+    """The environment with six classes."""
+    return toy_env(QuadrantVictim(), QuadrantClips(), **kwargs)
 
 
 def sample(env: VideoAttackEnv) -> dict[str, Any]:

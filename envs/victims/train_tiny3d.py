@@ -7,7 +7,7 @@ reaches is what can be known without seeing any motion.
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,17 +96,22 @@ class Lessons(Dataset[tuple[NDArray[np.uint8], int]]):
         return augment(clip.frames, np.random.default_rng((self.clips.seed, index))), clip.label
 
 
-def progress(loader: DataLoader, what: str) -> Iterator[tuple[int, tuple[Tensor, Tensor], tqdm]]:
-    """Number, batch and bar of each step; plain lines instead of the bar outside a terminal."""
+def progress(
+    loader: DataLoader, what: str
+) -> Iterator[tuple[Tensor, Tensor, Callable[[str], None]]]:
+    """Clips and labels of each step, and how to tell its result: a bar, or lines in a log."""
     bar = tqdm(loader, desc=what, unit="batch", disable=not sys.stderr.isatty())
-    start, every = time.perf_counter(), max(1, len(loader) // 20)
-    for step, batch in enumerate(bar):
-        yield step, batch, bar
-        if bar.disable and (step + 1) % every == 0:
+    start, every, told = time.perf_counter(), max(1, len(loader) // 20), [""]
+
+    def tell(result: str) -> None:
+        told[0] = result
+        bar.set_postfix_str(result, refresh=False)
+
+    for step, (clips, labels) in enumerate(bar, start=1):
+        yield clips, labels, tell
+        if bar.disable and step % every == 0:
             seconds = time.perf_counter() - start
-            print(
-                f"{what} {step + 1}/{len(loader)}, {seconds:.0f} s {getattr(bar, 'postfix', None) or ''}", flush=True
-            )
+            print(f"{what} {step}/{len(loader)}, {seconds:.0f} s {told[0]}", flush=True)
 
 
 def single_frames(clips: Tensor, labels: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -126,7 +131,7 @@ def fit(net: Tiny3DNet, loader: DataLoader, rate: float, *, single_frame: bool, 
     loss_of = nn.CrossEntropyLoss(label_smoothing=0.05)
     right = 0.0
     net.train()
-    for _, (clips, labels), bar in progress(loader, "train"):
+    for clips, labels, tell in progress(loader, "train"):
         if single_frame:
             clips, labels = single_frames(clips, labels, FRAMES_PER_CLIP)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
@@ -137,16 +142,16 @@ def fit(net: Tiny3DNet, loader: DataLoader, rate: float, *, single_frame: bool, 
         optimiser.step()
         schedule.step()
         right = 0.98 * right + 0.02 * (logits.argmax(1) == labels).float().mean().item()
-        bar.postfix = f"loss {loss.item():.3f}, accuracy about {right:.3f}"
+        tell(f"loss {loss.item():.3f}, accuracy about {right:.3f}")
 
 
 @torch.inference_mode()
-def test(net: Tiny3DNet, loader: DataLoader, single_frame: bool) -> tuple[Tensor, float]:
+def evaluate(net: Tiny3DNet, loader: DataLoader, single_frame: bool) -> tuple[Tensor, float]:
     """Confusion counts, int (classes, classes) with true classes as rows, and mean confidence."""
     net.eval()
     K = net.classify.out_features
     counts, confidence = torch.zeros(K, K, dtype=torch.int64), []
-    for _, (clips, labels), _ in progress(loader, "test"):
+    for clips, labels, _ in progress(loader, "test"):
         if single_frame:
             clips, labels = single_frames(clips, labels, 1)
         scores = net(clips).softmax(dim=1)
@@ -167,8 +172,8 @@ def report(counts: Tensor, confidence: float, classes: tuple[str, ...]) -> None:
     print(f"test accuracy {accuracy:.4f}, mean confidence {confidence:.4f}, chance {chance:.4f}")
 
 
-def main() -> None:
-    """Parse the arguments, train, test and save."""
+def main(arguments: list[str] | None = None) -> None:
+    """Train, test and save, as the command line (or `arguments`) says."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=int, default=60_000, help="training clips, each seen once")
     parser.add_argument("--test-clips", type=int, default=1_200, help="held-out clips")
@@ -185,7 +190,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of weights and clips")
     parser.add_argument("--single-frame", action="store_true", help="see the module's docstring")
     parser.add_argument("--out", type=Path, default=SHIPPED, help="where the checkpoint goes")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
 
@@ -200,7 +205,7 @@ def main() -> None:
     lessons = loader("train", augmented=True)
     fit(net, lessons, args.rate, single_frame=args.single_frame, bf16=args.bf16)
     minutes = (time.perf_counter() - start) / 60
-    report(*test(net, loader("test", augmented=False), args.single_frame), classes)
+    report(*evaluate(net, loader("test", augmented=False), args.single_frame), classes)
     print(
         f"{sum(p.numel() for p in net.parameters())} parameters, trained in {minutes:.1f} minutes"
     )
