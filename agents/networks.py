@@ -11,16 +11,21 @@ Observation = Mapping[str, Tensor]
 
 
 class SpatialTrunk(nn.Module):
-    """Features (B, hidden, G, G) of the spatial observation: thumbnail, planes and status."""
+    """Features (B, channels, G, G) of the spatial observation: thumbnail, planes and status.
+
+    The planes themselves are among the features: a short path from what is seen in a place to
+    whether it is chosen, which is learned in few updates.
+    """
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
+        self.channels = hidden + len(PLANES)
         self.thumbnail = nn.Sequential(
             nn.Conv2d(4, hidden // 2, THUMBNAIL_CELL, THUMBNAIL_CELL), nn.ReLU()
         )
-        channels = hidden // 2 + len(PLANES) + len(STATUS) + 2
+        inputs = hidden // 2 + len(PLANES) + len(STATUS) + 2
         self.body = nn.Sequential(
-            nn.Conv2d(channels, hidden, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(inputs, hidden, 3, padding=1), nn.ReLU(),
             nn.Conv2d(hidden, hidden, 3, padding=1), nn.ReLU(),
         )  # fmt: skip
 
@@ -32,17 +37,19 @@ class SpatialTrunk(nn.Module):
         rows = place.view(1, 1, grid, 1).expand(batch, 1, grid, grid)
         status_planes = status[:, :, None, None].expand(-1, -1, grid, grid)
         picture = self.thumbnail(obs["thumbnail"].float() / 255 - 0.5)
-        return self.body(torch.cat([picture, planes, status_planes, rows, rows.transpose(2, 3)], 1))
+        seen = torch.cat([picture, planes, status_planes, rows, rows.transpose(2, 3)], 1)
+        return torch.cat([self.body(seen), planes], 1)
 
 
 class TemporalTrunk(nn.Module):
-    """Features (B, hidden, T) of the temporal observation: rows and status."""
+    """Features (B, channels, T) of the temporal observation: rows and status; see SpatialTrunk."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
-        channels = len(ROWS) + len(STATUS) + 1
+        self.channels = hidden + len(ROWS)
+        inputs = len(ROWS) + len(STATUS) + 1
         self.body = nn.Sequential(
-            nn.Conv1d(channels, hidden, 5, padding=2), nn.ReLU(),
+            nn.Conv1d(inputs, hidden, 5, padding=2), nn.ReLU(),
             nn.Conv1d(hidden, hidden, 5, padding=2), nn.ReLU(),
         )  # fmt: skip
 
@@ -52,7 +59,11 @@ class TemporalTrunk(nn.Module):
         batch, _, steps = rows.shape
         time = torch.linspace(-1, 1, steps, device=rows.device).view(1, 1, steps)
         status_rows = status[:, :, None].expand(-1, -1, steps)
-        return self.body(torch.cat([rows, status_rows, time.expand(batch, -1, -1)], 1))
+        seen = torch.cat([rows, status_rows, time.expand(batch, -1, -1)], 1)
+        return torch.cat([self.body(seen), rows], 1)
+
+
+Trunk = SpatialTrunk | TemporalTrunk
 
 
 class Actor(nn.Module):
@@ -66,25 +77,23 @@ class Actor(nn.Module):
         parts: number of choices of each part.
         places: number of patches (spatial) or frames (temporal).
         places_at: which parts choose a place.
-        hidden: channels of the trunk.
     """
 
     def __init__(
         self,
-        trunk: nn.Module,
+        trunk: Trunk,
         parts: Sequence[int],
         places: int,
         places_at: Sequence[int],
-        hidden: int,
     ) -> None:
         super().__init__()
         self.trunk, self.parts, self.places_at = trunk, list(parts), list(places_at)
         if any(self.parts[i] != places for i in self.places_at):
             raise ValueError(f"parts {self.places_at} of {self.parts} must have {places} choices")
         self.choices = [n for i, n in enumerate(self.parts) if i not in self.places_at]
-        self.place = nn.Linear(hidden, len(self.places_at))
+        self.place = nn.Linear(trunk.channels, len(self.places_at))
         self.pooled = nn.Sequential(
-            nn.Linear(2 * hidden, 64), nn.ReLU(), nn.Linear(64, sum(self.choices))
+            nn.Linear(2 * trunk.channels, 64), nn.ReLU(), nn.Linear(64, sum(self.choices))
         )
         for head in (self.place, self.pooled[-1]):
             assert isinstance(head, nn.Linear)  # tells the type checker
@@ -104,10 +113,10 @@ class Actor(nn.Module):
 class Critic(nn.Module):
     """Value (B,) of one agent's own observation (independent critics, `algo=ippo`)."""
 
-    def __init__(self, trunk: nn.Module, hidden: int) -> None:
+    def __init__(self, trunk: Trunk) -> None:
         super().__init__()
         self.trunk = trunk
-        self.value = nn.Sequential(nn.Linear(2 * hidden, 64), nn.ReLU(), nn.Linear(64, 1))
+        self.value = nn.Sequential(nn.Linear(2 * trunk.channels, 64), nn.ReLU(), nn.Linear(64, 1))
 
     def forward(self, obs: Observation) -> Tensor:
         """Values of a batch of observations."""
@@ -142,11 +151,10 @@ def pool(features: Tensor) -> Tensor:
 def make_actor(agent: str, parts: Sequence[int], hidden: int) -> Actor:
     """The actor of an agent, from the parts of its MultiDiscrete action (see envs/moves.py)."""
     if agent == "spatial":
-        return Actor(SpatialTrunk(hidden), parts, parts[0], (0, 4), hidden)
-    return Actor(TemporalTrunk(hidden), parts, parts[0], (0, 2), hidden)
+        return Actor(SpatialTrunk(hidden), parts, parts[0], (0, 4))
+    return Actor(TemporalTrunk(hidden), parts, parts[0], (0, 2))
 
 
 def make_critic(agent: str, hidden: int) -> Critic:
     """The independent critic of an agent."""
-    trunk = SpatialTrunk(hidden) if agent == "spatial" else TemporalTrunk(hidden)
-    return Critic(trunk, hidden)
+    return Critic(SpatialTrunk(hidden) if agent == "spatial" else TemporalTrunk(hidden))

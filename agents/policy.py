@@ -91,7 +91,8 @@ class Policy:
         """
         path = path / "policy.pt" if path.is_dir() else path
         content = load_state(path)
-        if content.get("format") != FORMAT or "actors" not in content:
+        needed = {"actors", "shape", "hidden", "facts"}
+        if content.get("format") != FORMAT or not needed <= content.keys():
             raise PolicyError(
                 f"{path} is no policy file of format {FORMAT}: name a run's policy.pt"
             )

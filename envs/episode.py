@@ -1,5 +1,6 @@
 """Episode: the game on one clip, without a victim: moves in, a clip out; answers in, rewards out."""
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -36,9 +37,7 @@ def choose_goal(label: int, classes: int, target: str, rng: np.random.Generator)
 def open_ledger(clip: Any, goal: Goal, config: GameConfig) -> Ledger:
     """A ledger for a clip under the rules of the game."""
 
-    def norm(original: Frames, other: Frames) -> float:
-        return perturbation_norm(original, other, config.norm)
-
+    norm = functools.partial(perturbation_norm, norm=config.norm)
     return Ledger(
         clip, goal, config.budget, norm=norm, answers=config.answers, top_k=config.top_k
     )  # fmt: skip
@@ -54,11 +53,15 @@ def distorted_draws(
     Raises:
         ValueError: the distortion returned something else than a uint8 clip of the same shape.
     """
-    numbered = "draw" in inspect.signature(distort).parameters
+    try:
+        numbered = "draw" in inspect.signature(distort).parameters
+    except ValueError:  # some callables written in C do not tell
+        numbered = False
     results = []
     for draw in range(draws):
         extra = {"draw": draw} if numbered else {}
-        result = distort(frames, severity, rng, **extra)
+        # A copy, since a filter may work in place.
+        result = distort(frames.copy(), severity, rng, **extra)
         check_frames(result, name="the distortion's answer")
         if result.shape != frames.shape:
             raise ValueError(f"the distortion turned a clip {frames.shape} into {result.shape}")

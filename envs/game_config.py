@@ -51,12 +51,15 @@ class GameConfig:
         }.items():
             if getattr(self, key) < low:
                 raise ValueError(f"env.{key}={getattr(self, key)}: must be at least {low}")
+        for key, high in {"levels": 255, "draws": 256}.items():
+            if getattr(self, key) > high:
+                raise ValueError(f"env.{key}={getattr(self, key)}: must be at most {high}")
         for key, allowed in {"norm": NORMS, "answers": ANSWERS}.items():
             if getattr(self, key) not in allowed:
                 raise ValueError(
                     f"env.{key}={getattr(self, key)!r}: choose one of {', '.join(allowed)}"
                 )
-        if self.target not in ("none", "random") and not self.target.isdigit():
+        if self.target not in ("none", "random") and not self.target.isdecimal():
             raise ValueError(f"env.target={self.target!r}: choose none, random or a class index")
         for size in self.sizes:
             if len(size) != 2 or not all(1 <= side <= self.grid for side in size):

@@ -78,17 +78,18 @@ class Ledger:
         first = self.spent - len(clips) + 1
         for number, (frames, row) in enumerate(zip(clips, scores, strict=True), start=first):
             if number == 1:
-                self.clean_scores = row
+                self.clean_scores = row.copy()
             if self.goal.reached(row):
                 self._note_success(number, frames, row)
-        return visible(scores, self._answers, self._top_k)
+        # A copy: what the attacker does with its answer must not reach the account.
+        return visible(scores, self._answers, self._top_k).copy()
 
     def _note_success(self, number: int, frames: Frames, scores: Scores) -> None:
         if self.first_success is None:
             self.first_success = number
         norm = self._norm(self.clip.frames, frames)
         if norm < self.best_norm:
-            self.best, self.best_norm, self.best_scores = frames.copy(), norm, scores
+            self.best, self.best_norm, self.best_scores = frames.copy(), norm, scores.copy()
 
 
 R = TypeVar("R")
@@ -102,6 +103,8 @@ def converse(victim: Victim, talks: Iterable[Talk[R]], width: int = 1) -> Iterat
     Yields (number of the talk, its result) as each ends. This is the only place where clips
     reach a victim. A talk that asks with nothing left gets BudgetExhausted thrown into it.
     """
+    if width < 1:
+        raise ValueError(f"width={width}: at least one talk must be held at a time")
     waiting = enumerate(talks)
     active: list[tuple[int, Talk[R], Ledger, Frames]] = []
     exhausted = False

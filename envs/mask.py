@@ -91,8 +91,11 @@ class MaskedClip:
         return self._blend(0, self.levels)[1]
 
     def full_norm(self) -> float:
-        """Norm of the wholly distorted clip: the scale against which the reward measures."""
-        return total_norm(self.full_costs(), self.norm_name, self.original.shape)
+        """Largest norm of a wholly distorted clip: the scale against which the reward measures."""
+        return max(
+            total_norm(self._blend(draw, self.levels)[1], self.norm_name, self.original.shape)
+            for draw in range(len(self.distorted))
+        )
 
     def _blend(self, draw: int, level: int) -> tuple[Frames, Cells]:
         key = (draw, level)

@@ -62,8 +62,9 @@ class Moves:
             ValueError: an action lies outside its space.
         """
         for agent, action in (("spatial", spatial), ("temporal", temporal)):
-            space = self.spaces[agent]
-            if not space.contains(np.asarray(action, dtype=space.dtype)):
+            space, array = self.spaces[agent], np.asarray(action)
+            whole = np.issubdtype(array.dtype, np.integer)
+            if not (whole and space.contains(array.astype(space.dtype))):
                 raise ValueError(f"{agent} action {action!r} is not in {space}")
         if self.flat:
             return self._decode_flat(int(spatial), int(temporal))

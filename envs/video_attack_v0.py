@@ -88,8 +88,10 @@ class VideoAttackEnv(ParallelEnv):
             raise ValueError(f"render_mode={render_mode!r}: choose rgb_array or None")
         if not len(dataset):
             raise DatasetError("the data set has no clips: check its root, lists and classes")
-        self.victim, self.dataset, self.distort, self.severity = victim, dataset, distort, severity
         self.config = config or GameConfig()
+        if self.config.budget < 2:
+            raise ValueError("env.budget=1: the clean clip is the first query, so the game needs 2")
+        self.victim, self.dataset, self.distort, self.severity = victim, dataset, distort, severity
         self.flat_obs, self.render_mode = flat_obs, render_mode
         self.possible_agents = list(AGENTS)
         self.agents: list[str] = []
@@ -140,14 +142,13 @@ class VideoAttackEnv(ParallelEnv):
                 clean = (yield ledger, clip.frames[None])[0]
                 self.queries += 1
                 assert ledger.clean_scores is not None  # settled with the answer just above
-                if int(np.argmax(ledger.clean_scores)) == clip.label and ledger.left:
+                if int(np.argmax(ledger.clean_scores)) == clip.label:
                     break
             self._unusable.add(index)
             if chosen is not None or len(self._unusable) >= len(self.dataset):
                 raise DatasetError(
                     f"no clip to attack (tried {len(self._unusable)}): the victim gets them wrong, "
-                    "they are of the target class, cannot be read, or the budget is 1, which the "
-                    "clean query uses up"
+                    "they are of the target class, or cannot be read"
                 )
         draws = distorted_draws(
             self.distort, clip.frames, self.severity, self.config.draws, self._rng

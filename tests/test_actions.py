@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -124,3 +125,37 @@ def _activity(frames: Frames) -> float:
 def test_clips_move() -> None:
     data = Actions("test", SMALL)
     assert min(_activity(data[i].frames) for i in range(24)) > 1
+
+
+def _poses(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """All that a perfect eye could see of a figure: float (count, 16, 19), and the actions."""
+    poses = []
+    for i in range(count):
+        m = _motion(list(PROGRAMS)[i % len(PROGRAMS)], i)
+        rest = np.stack([m.lean / 20, m.lift * 8, np.full(16, float(m.seat))], axis=1)
+        poses.append(np.concatenate([m.limbs.reshape(16, 16) / 60, rest], axis=1))
+    return torch.tensor(np.array(poses), dtype=torch.float32), torch.arange(count) % len(PROGRAMS)
+
+
+def _accuracy(x: torch.Tensor, y: torch.Tensor, known: int) -> float:
+    """Share of right answers after the first `known` rows, of a small net trained on those."""
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(
+        torch.nn.Linear(x.shape[1], 96), torch.nn.ReLU(), torch.nn.Linear(96, len(PROGRAMS))
+    )
+    optimiser = torch.optim.AdamW(net.parameters(), 4e-3)
+    for _ in range(600):
+        some = torch.randint(0, known, (256,))
+        loss = torch.nn.functional.cross_entropy(net(x[some]), y[some])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return float((net(x[known:]).argmax(1) == y[known:]).float().mean())
+
+
+def test_one_moment_is_not_enough_even_for_a_perfect_eye() -> None:
+    x, y = _poses(4200)
+    torch.manual_seed(0)
+    moment = x[torch.arange(len(x)), torch.randint(0, 16, (len(x),))]
+    assert _accuracy(moment, y, 3600) < 0.8
+    assert _accuracy(x.flatten(1), y, 3600) > 0.97

@@ -139,18 +139,21 @@ def test_more_clean_up_never_gives_a_worse_norm():
     assert sum(norms[0]) != sum(norms[2])
 
 
-def test_requests_after_the_flip_never_pass_more_than_the_clean_up_has_left():
+@pytest.mark.parametrize("cleanup", [0, 3])
+@pytest.mark.parametrize("batch", [1, 8])
+def test_requests_after_the_flip_never_pass_more_than_the_clean_up_has_left(batch, cleanup):
     class Flips(Attack):
         name = "flips"
 
         def moves(self, task):
-            bright = np.full((8, *task.ledger.clip.frames.shape), 255, np.uint8)
+            bright = np.full((batch, *task.ledger.clip.frames.shape), 255, np.uint8)
             yield bright[:1]
             while True:
                 yield bright
 
-    ledger = Flips(rules(budget=60, cleanup=3)).run(BrightnessVictim(), DarkClips()[0]).ledger
-    assert (ledger.first_success, ledger.spent) == (2, 5)
+    attack = Flips(rules(budget=60, cleanup=cleanup))
+    ledger = attack.run(BrightnessVictim(), DarkClips()[0]).ledger
+    assert (ledger.first_success, ledger.spent) == (2, 2 + cleanup)
 
 
 @pytest.mark.parametrize("name", ["random", "marl"])

@@ -164,17 +164,29 @@ def test_observations_given_out_are_not_changed_by_later_steps():
 
 
 def test_the_memory_credits_drops_to_the_cells_that_were_changed():
-    env = toy_env(reward=RewardWeights(), sizes=[[1, 1]], windows=[4])
+    env = toy_env(sizes=[[1, 1]], windows=[4], cleanup=9)
     env.reset(seed=0)
     episode = env.episode
     assert np.isnan(episode.memory.picture()).all()
-    margin = episode.margin
-    # The watched cell: row 1, column 1, frames 4 to 7; nothing is undone.
-    env.step({"spatial": np.array([5, 0, 1, 0, 0, 0]), "temporal": np.array([5, 0, 0, 0])})
-    picture = episode.memory.picture()
+
+    def move(patch, frame, level, undo=0):
+        """Distort one patch; with `undo`, clean the watched one (row 1, column 1, frames 4-7)."""
+        before = episode.margin
+        spatial = np.array([patch, 0, level, 0, 5, undo])
+        env.step({"spatial": spatial, "temporal": np.array([frame, 0, 5, 0])})
+        return before - episode.margin, episode.memory.picture()
+
+    half, picture = move(5, 5, level=0)
+    assert half > 0.1
     assert np.isfinite(picture).sum() == 4
-    assert picture[4:8, 1, 1] == pytest.approx(margin - episode.margin, rel=1e-5)
-    assert picture[4, 1, 1] > 0.1
+    assert picture[4:8, 1, 1] == pytest.approx(half, rel=1e-5)
+    full, picture = move(5, 5, level=1)
+    assert picture[4:8, 1, 1] == pytest.approx((half + full) / 2, rel=1e-5)
+    undone, picture = move(15, 1, level=0, undo=1)
+    assert undone == pytest.approx(-(half + full), rel=1e-5)
+    assert picture[4:8, 1, 1] == pytest.approx((half + full) * 0.75, rel=1e-5)
+    assert picture[0:4, 3, 3] == pytest.approx(undone, rel=1e-5), "credited to the cell added then"
+    assert np.isfinite(picture).sum() == 8
 
 
 @pytest.mark.parametrize(

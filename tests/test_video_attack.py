@@ -116,13 +116,17 @@ def test_clips_that_cannot_be_read_are_skipped_with_a_warning(caplog):
         lambda: toy_env(dataset=TornClips(set(range(20)))),
         lambda: toy_env(CountingVictim(), OneLabel(1)),
         lambda: toy_env(CountingVictim(), OneLabel(0), target="0"),
-        lambda: toy_env(budget=1),
     ],
-    ids=["unreadable", "all wrong", "all of the target class", "budget 1"],
+    ids=["unreadable", "all wrong", "all of the target class"],
 )
 def test_a_data_set_without_a_usable_clip_is_an_error(env):
     with pytest.raises(DatasetError, match="no clip to attack"):
         env().reset(seed=0)
+
+
+def test_a_budget_that_the_clean_query_uses_up_is_an_error_at_once():
+    with pytest.raises(ValueError, match=r"env\.budget=1"):
+        toy_env(budget=1)
 
 
 def test_an_empty_data_set_is_an_error_at_once():

@@ -122,9 +122,11 @@ class Attack(ABC):
             while True:
                 answers = yield ledger, request
                 request = moves.send(answers)
-                first = ledger.first_success
-                if first is not None and ledger.spent - first >= game.cleanup:
-                    break
+                if ledger.first_success is not None:
+                    left = ledger.first_success + game.cleanup - ledger.spent
+                    if left <= 0:
+                        break
+                    request = request[:left]
         except (StopIteration, BudgetExhausted):
             pass
         moves.close()

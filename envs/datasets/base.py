@@ -36,6 +36,10 @@ class ClipDataset(ABC):
     def __getitem__(self, index: int) -> Clip:
         """Clip `index`; raises BadClipError when its file cannot be read."""
 
+    def __iter__(self) -> Iterator[Clip]:
+        """All clips in order; see `load_clips` for one that skips bad files."""
+        return (self[index] for index in range(len(self)))
+
 
 def check_part(part: str) -> None:
     """Raise ValueError unless `part` is train, validation or test."""

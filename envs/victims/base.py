@@ -48,7 +48,9 @@ class Victim(ABC):
             VictimError: the answer has another shape, or holds NaN or infinity.
         """
         if clips.dtype != np.uint8 or clips.ndim != 5 or clips.shape[-1] != 3:
-            raise ValueError(f"clips must be uint8 (N, T, H, W, 3), not {clips.dtype} {clips.shape}")
+            raise ValueError(
+                f"clips must be uint8 (N, T, H, W, 3), not {clips.dtype} {clips.shape}"
+            )
         parts = [
             np.asarray(self.predict(clips[i : i + self.max_batch]), np.float32)
             for i in range(0, len(clips), self.max_batch)

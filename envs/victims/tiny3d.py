@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -125,8 +126,9 @@ class Tiny3D(Victim):
     @torch.inference_mode()
     def predict(self, clips: Frames) -> Scores:
         """Softmax probabilities, float32 (N, classes), of uint8 clips (N, T, H, W, 3)."""
-        # torch.tensor copies: arrays that come through Ray are read-only.
-        x = torch.tensor(clips, device=self._device)
+        # torch.tensor copies, since arrays that come through Ray are read-only; it refuses
+        # negative strides, as those of a mirrored or reversed clip.
+        x = torch.tensor(np.ascontiguousarray(clips), device=self._device)
         # TF32 would round differently for each batch size.
         with (
             torch.backends.cudnn.flags(allow_tf32=False),

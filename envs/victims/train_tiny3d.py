@@ -1,7 +1,8 @@
 """Train the shipped `tiny3d.pt`: `python -m envs.victims.train_tiny3d` (minutes on two cores).
 
-`--single-frame` trains the same network on single frames instead, without saving it: what it
-reaches is what can be known without seeing any motion.
+`--single-frame` goes on from the shipped weights with single frames instead, without saving
+anything: what it reaches is what the network can know without seeing any motion. (From random
+weights, single frames teach it nothing in this time.)
 """
 
 import argparse
@@ -22,6 +23,7 @@ from tqdm import tqdm
 from envs.clip import Frames, Sampling
 from envs.datasets.actions import Actions
 from envs.victims.tiny3d import SHIPPED, Tiny3DNet
+from envs.victims.weights import load_into, load_state
 
 SAMPLING = Sampling(frames=16, size=112)
 FRAMES_PER_CLIP = 4  # single-frame training sees that many frames of a clip, each by itself
@@ -201,6 +203,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     classes = Actions("train", SAMPLING).classes
     net = Tiny3DNet(len(classes))
+    if args.single_frame:
+        load_into(net, load_state(SHIPPED), SHIPPED.name)
     start = time.perf_counter()
     lessons = loader("train", augmented=True)
     fit(net, lessons, args.rate, single_frame=args.single_frame, bf16=args.bf16)
