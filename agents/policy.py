@@ -16,6 +16,7 @@ from agents.networks import Actor, make_actor
 from envs.episode import AGENTS
 from envs.game_config import GameConfig
 from envs.moves import Moves
+from envs.victims.base import VictimError
 from envs.victims.weights import load_into, load_state
 
 FORMAT = 1
@@ -90,7 +91,10 @@ class Policy:
             PolicyError: not a policy file, or one of other agents.
         """
         path = path / "policy.pt" if path.is_dir() else path
-        content = load_state(path)
+        try:
+            content = load_state(path)
+        except VictimError as fault:  # the loader's word for any file that is no checkpoint
+            raise PolicyError(f"no usable policy: {fault}") from fault
         needed = {"actors", "shape", "hidden", "facts"}
         if content.get("format") != FORMAT or not needed <= content.keys():
             raise PolicyError(

@@ -36,7 +36,6 @@ def choose_goal(label: int, classes: int, target: str, rng: np.random.Generator)
 
 def open_ledger(clip: Any, goal: Goal, config: GameConfig) -> Ledger:
     """A ledger for a clip under the rules of the game."""
-
     norm = functools.partial(perturbation_norm, norm=config.norm)
     return Ledger(
         clip, goal, config.budget, norm=norm, answers=config.answers, top_k=config.top_k
@@ -113,6 +112,10 @@ class Episode:
 
     def begin(self, actions: dict[str, Any]) -> Frames:
         """Make both agents' move; returns the clip to be asked about, (1, T, H, W, 3)."""
+        if set(actions) != set(AGENTS):
+            raise ValueError(
+                f"actions for {sorted(actions)}: give one for each of {', '.join(AGENTS)}"
+            )
         move = self.moves.decode(*(actions[agent] for agent in AGENTS))
         if move.undo is not None:
             self.masked.paint(move.undo, 0)

@@ -132,6 +132,10 @@ class VideoAttackEnv(ParallelEnv):
             # A seeded episode may depend on nothing that happened before it.
             self._rng, self._unusable = np.random.default_rng(seed), set()
         chosen = (options or {}).get("clip")
+        if chosen is not None and not 0 <= int(chosen) < len(self.dataset):
+            raise ValueError(
+                f"options clip={chosen}: the data set has {len(self.dataset)} clips, from 0"
+            )
         while True:
             index = self._pick() if chosen is None else int(chosen)
             clip = self._load(index)

@@ -1,6 +1,7 @@
 """One attacked clip as a person sees it: a side-by-side video and a sensitivity picture."""
 
 import re
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ def write_example(
     ledger, notes = result.ledger, result.notes
     if ledger.best is None or ledger.best_scores is None or ledger.clean_scores is None:
         raise ValueError(f"clip {record['id']!r} was not flipped: there is nothing to show")
-    stem = re.sub(r"[^\w.-]+", "_", f"{record['attack']}_{record['id']}")
+    stem = re.sub(r"[^\w.-]+", "_", record["id"])
+    if stem != record["id"]:  # ids that differ only in odd characters must not share a file
+        stem += f"_{zlib.crc32(record['id'].encode()):08x}"
+    stem = f"{record['attack']}_{stem}"
     said = classes[record["prediction"]]
     title = (
         f"{record['class']} taken for {said} after {record['first_success']} queries, "
