@@ -1,8 +1,8 @@
 """Train the shipped `tiny3d.pt`: `python -m envs.victims.train_tiny3d` (minutes on two cores).
 
 `--single-frame` goes on from the shipped weights with single frames instead, without saving
-anything: what it reaches is what the network can know without seeing any motion. (From random
-weights, single frames teach it nothing in this time.)
+anything, and shows how little the same network and effort make of them. It is no upper bound: from
+the joint angles of one moment, a classifier gets three quarters right (`tests/test_actions.py`).
 """
 
 import argparse
