@@ -50,7 +50,8 @@ def train(config: dict[str, Any], run_dir: Path) -> Path:
 def start_ray(cluster: dict[str, Any]) -> None:
     """Start a local Ray, or join the cluster at `address`."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    logging.getLogger("ray").setLevel(logging.ERROR)  # it warns of its own API's history
+    for name in ("ray", "ray.rllib"):
+        logging.getLogger(name).setLevel(logging.ERROR)  # it warns of its own API's history
     local = cluster["address"] == "local"
     ray.init(
         address=cluster["address"], num_cpus=cluster["cpus"] if local else None,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from envs.clip import Frames, Sampling
 from envs.victims.base import Scores, Victim, VictimError
+from envs.victims.device import choose_device
 from envs.victims.i3d_net import FEATURES, KINETICS_CLASSES, I3DNet
 from envs.victims.weights import load_into, load_state, unwrap
 
@@ -65,7 +66,7 @@ class I3D(Victim):
         self.sampling = Sampling(frames=frames, size=size, short_side=short_side, stride=stride)
         self.max_batch = max_batch
         self._bf16 = precision == "bf16"
-        self._device = _device(device)
+        self._device = choose_device(device)
         names = _read_labels(labels) if labels is not None and head is None else None
         net = _random_net(names, seed) if weights is None else _read_net(weights, names, sha256)
         self._head: nn.Linear | None = None
@@ -87,7 +88,7 @@ class I3D(Victim):
         if count == 1 and 3 * T * H <= _SLOW and self._device.type == "cpu" and not self._bf16:
             clips = np.repeat(clips, 2, axis=0)
         # torch.tensor copies: arrays that come through Ray are read-only.
-        x = torch.tensor(clips, device=self._device).permute(0, 4, 1, 2, 3)
+        x = torch.tensor(np.ascontiguousarray(clips), device=self._device).permute(0, 4, 1, 2, 3)
         x = x.float().div_(127.5).sub_(1.0)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             if self._head is None:
@@ -97,17 +98,6 @@ class I3D(Victim):
                 with torch.autocast(self._device.type, enabled=False):
                     logits = self._head(features)
         return logits[:count].float().softmax(dim=1).cpu().numpy()
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise VictimError(f"device {name!r} cannot be used here: set device=auto") from error
-    return device
 
 
 def _random_net(names: tuple[str, ...] | None, seed: int) -> I3DNet:

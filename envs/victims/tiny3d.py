@@ -10,6 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from envs.clip import Frames, Sampling
 from envs.victims.base import Scores, Victim, VictimError
+from envs.victims.device import choose_device
 from envs.victims.weights import load_into, load_state
 
 SHIPPED = Path(__file__).with_suffix(".pt")
@@ -120,7 +121,7 @@ class Tiny3D(Victim):
                 stage.fuse()
         self.max_batch = max_batch
         self._bf16 = precision == "bf16"
-        self._device = _device(device)
+        self._device = choose_device(device)
         self._net = net.to(self._device)
 
     @torch.inference_mode()
@@ -136,14 +137,3 @@ class Tiny3D(Victim):
         ):
             logits = self._net(x)
         return logits.float().softmax(dim=1).cpu().numpy()
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise VictimError(f"device {name!r} cannot be used here: set device=auto") from error
-    return device
