@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from agents.attacks.base import Attack, AttackResult
 from agents.build import Setting
 from agents.progress import Progress
+from agents.report.compare import compare
 from agents.report.examples import write_example
 from agents.report.table import format_table
 from envs.clip import Clip
@@ -109,10 +109,9 @@ def evaluate(
         Records of each attack by its name.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    game = asdict(setting.game)
     log.info(
         "attacking with %s, severity %s, budget %s", setting.config["distortion"]["_target_"],
-        setting.severity, game["budget"],
+        setting.severity, setting.game.budget,
     )  # fmt: skip
     found: dict[str, list[Record]] = {}
     with (folder / "records.jsonl").open("w") as lines:
@@ -132,8 +131,10 @@ def evaluate(
                 seed=config["seed"], width=config["side_by_side"], on_result=keep,
             )  # fmt: skip
     rows = [{"attack": name, **summary(records)} for name, records in found.items()]
-    (folder / "table.txt").write_text(format_table(rows) + "\n")
-    (folder / "table.md").write_text(format_table(rows, markdown=True) + "\n")
-    print(format_table(rows))
-    print(f"records, table and examples: {folder}")
+    ours, *others = found.values()
+    notes = [compare(ours, theirs) for theirs in others]
+    for name, markdown in (("table.txt", False), ("table.md", True)):
+        text = "\n\n".join([format_table(rows, markdown), *notes])
+        (folder / name).write_text(text + "\n")
+    print(format_table(rows), *notes, f"records, table and examples: {folder}", sep="\n")
     return found

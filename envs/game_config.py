@@ -10,9 +10,9 @@ ANSWERS = ("scores", "topk", "label")
 class RewardWeights:
     """Weights of the shared reward; all terms are differences between two steps except `query`."""
 
-    margin: float = 1.0
-    flip: float = 1.0
-    norm: float = 1.0
+    margin: float = 3.0
+    flip: float = 2.0
+    norm: float = 2.0
     flicker: float = 0.1
     query: float = 0.02
 
@@ -25,7 +25,7 @@ class GameConfig:
         ValueError: a value out of its range; the message names the key.
     """
 
-    budget: int = 100
+    budget: int = 50
     cleanup: int = 0
     grid: int = 7
     levels: int = 2

@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 
+from agents.report.compare import compare
 from agents.report.heat import headline
 from agents.report.pictures import (
     learning_curve_picture,
@@ -183,3 +184,26 @@ def test_a_real_clip_survives_the_lossless_file(tmp_path):
     frames = read(sorted(REAL.glob("*/*.avi"))[0])[:4]
     write_video(tmp_path / "real.mkv", frames, codec="ffv1")
     assert np.array_equal(read(tmp_path / "real.mkv"), frames)
+
+
+def test_comparison_counts_failures_at_the_budget_and_norms_on_common_clips_only():
+    def records(name, rows):
+        return [
+            {
+                "attack": name,
+                "id": i,
+                "attacked": a,
+                "success": s,
+                "queries": q,
+                "budget": 50,
+                "l2": n,
+            }
+            for i, (a, s, q, n) in enumerate(rows)
+        ]
+
+    ours = records("a", [(True, True, 5, 2.0), (True, True, 5, 4.0), (False, False, 1, 0.0)])
+    theirs = records("b", [(True, True, 10, 4.0), (True, False, 50, 0.0), (False, False, 1, 0.0)])
+    line = compare(ours, theirs)
+    assert line.startswith("a / b: AQ ratio 0.17 [") and "on 2 clips attacked" in line
+    assert "L2 ratio 0.50 [0.50, 0.50] on 1 clips flipped by both" in line
+    assert "L2 ratio - (no clip flipped by both)" in compare(ours[1:2], theirs[1:2])
