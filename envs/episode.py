@@ -108,6 +108,7 @@ class Episode:
         self.margin = self._lowest = ledger.goal.margin(clean)
         self._last_drop, self._norm, self._flicker = 0.0, 0.0, 0.0
         self._move = Move(None, 0, 0, None)
+        self._added = self._taken = np.zeros(self.masked.level.shape, bool)
         self._was_flipped = False
 
     def begin(self, actions: dict[str, Any]) -> Frames:
@@ -117,11 +118,15 @@ class Episode:
                 f"actions for {sorted(actions)}: give one for each of {', '.join(AGENTS)}"
             )
         move = self.moves.decode(*(actions[agent] for agent in AGENTS))
+        level, draw = self.masked.level.copy(), self.masked.draw.copy()
         if move.undo is not None:
             self.masked.paint(move.undo, 0)
         if move.add is not None:
             self.masked.paint(move.add, move.level, move.draw)
         self._move = move
+        redrawn = (self.masked.level == level) & (self.masked.draw != draw)
+        self._added = (self.masked.level > level) | redrawn
+        self._taken = self.masked.level < level
         return self.masked.frames[None]
 
     def finish(self, answer: NDArray[np.float32]) -> float:
@@ -145,10 +150,7 @@ class Episode:
             - weights.flicker * (flicker - self._flicker)
             - weights.query
         )
-        if self._move.undo is not None:
-            self.memory.credit(self._move.undo, -drop)
-        if self._move.add is not None:
-            self.memory.credit(self._move.add, drop)
+        self.memory.credit(self._added, self._taken, drop)
         self.scores, self.margin, self._norm, self._flicker = answer, margin, norm, flicker
         self._last_drop, self._lowest = drop, min(self._lowest, margin)
         self._was_flipped = self.flipped

@@ -76,9 +76,9 @@ def _scaled(costs: NDArray[np.float64]) -> Array:
 class SensitivityMemory:
     """How the victim's answers moved with the cells that were changed.
 
-    Each answer's drop of the margin is credited to the cells that the move changed: as it is where
-    distortion was added, with its sign turned where it was undone. A cell keeps a running mean
-    that forgets half at each new answer.
+    Each answer's drop of the margin is credited to the cells that the move really changed: as it
+    is where distortion was added (or its draw changed), with its sign turned where it was taken
+    off. A cell keeps a running mean that forgets half at each new answer.
 
     Attributes:
         drop: float32 (T, G, G), credited drop of the margin, 0 where never tried.
@@ -88,12 +88,11 @@ class SensitivityMemory:
     def __init__(self, shape: tuple[int, int, int]) -> None:
         self.drop, self.tried = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
 
-    def credit(self, box: Box, drop: float) -> None:
-        """Credit one answer to a box."""
-        t, r, c = box.cells
-        part = self.drop[t, r, c]
-        part += (np.float32(drop) - part) * np.where(self.tried[t, r, c] > 0, np.float32(0.5), 1)
-        self.tried[t, r, c] = 1
+    def credit(self, added: NDArray[np.bool_], taken: NDArray[np.bool_], drop: float) -> None:
+        """Credit one answer to the cells (T, G, G) that gained and that lost distortion."""
+        weight = np.where(self.tried > 0, np.float32(0.5), np.float32(1)) * (added | taken)
+        self.drop += weight * (np.where(added, drop, -drop).astype(np.float32) - self.drop)
+        self.tried[added | taken] = 1
 
     def picture(self) -> Array:
         """Drops (T, G, G), NaN where never tried."""

@@ -40,7 +40,7 @@ def test_the_reward_is_its_formula(seed, norm, answers, target, draws):
         env.action_space(agent).seed(seed)
     env.reset(seed=seed)
     masked, ledger = env.episode.masked, env.episode.ledger
-    scale = perturbation_norm(masked.original, masked.distorted[0], norm)
+    scale = max(perturbation_norm(masked.original, d, norm) for d in masked.distorted)
 
     def measure():
         scores = visible(victim.answer(masked.frames[None]), answers, 2)[0]
@@ -220,3 +220,28 @@ def test_a_first_draw_that_changes_nothing_keeps_rewards_bounded():
         while env.agents:
             _, rewards, *_ = env.step(sample(env))
             assert abs(rewards["spatial"]) < 100
+
+
+def test_memory_credits_only_cells_that_a_move_changed():
+    env = toy_env(budget=30)
+    for agent in env.possible_agents:
+        env.action_space(agent).seed(1)
+    changes = 0
+    for seed in range(6):
+        env.reset(seed=seed)
+        memory, masked = env.episode.memory, env.episode.masked
+        while env.agents:
+            level, drop, tried = masked.level.copy(), memory.drop.copy(), memory.tried.copy()
+            margin = env.episode.margin
+            env.step(sample(env))
+            up, down = masked.level > level, masked.level < level
+            gained = margin - env.episode.margin
+            untouched = ~(up | down)
+            assert np.array_equal(memory.drop[untouched], drop[untouched])
+            assert np.array_equal(memory.tried > 0, (tried > 0) | up | down)
+            for cells, credit in ((up, gained), (down, -gained)):
+                new, old = cells & (tried == 0), cells & (tried > 0)
+                assert memory.drop[new] == pytest.approx(credit, abs=1e-6)
+                assert memory.drop[old] == pytest.approx((drop[old] + credit) / 2, abs=1e-6)
+                changes += int(cells.sum())
+    assert changes > 100
