@@ -34,5 +34,6 @@ def compare(first: Sequence[Record], second: Sequence[Record]) -> str:
 def _ratio(what: str, sides: Sequence[Sequence[float]], clips: int, which: str) -> str:
     if not clips:
         return f"{what} ratio - (no clip {which})"
-    ratio, low, high = paired_bootstrap_ratio(*sides)
+    first, second = sides
+    ratio, low, high = paired_bootstrap_ratio(first, second)
     return f"{what} ratio {ratio:.2f} [{low:.2f}, {high:.2f}] on {clips} clips {which}"
