@@ -19,7 +19,8 @@ from agents.evaluation import evaluate
 def main(config: DictConfig) -> None:
     """Build, attack, report."""
     plain, folder = start(config)
-    torch.set_num_threads(plain["threads"] or os.cpu_count() or 1)
+    if plain["threads"]:
+        torch.set_num_threads(plain["threads"])
     setting = build_setting(plain)
     evaluate([setting.attack(plain["attack"])], setting, plain, folder)
 

@@ -7,16 +7,24 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from agents.attacks.base import Attack, Rules
-from envs.datasets.base import ClipDataset, Part
-from envs.episode import Distort
+from agents.policy import PolicyError
+from envs.datasets.base import ClipDataset, DatasetError, Part
+from envs.episode import Distort, choose_goal, distorted_draws
 from envs.game_config import GameConfig, RewardWeights
-from envs.victims.base import Victim
+from envs.mask import cell_edges
+from envs.victims.base import Victim, VictimError
 from envs.video_attack_v0 import VideoAttackEnv
 
 
 class ConfigError(ValueError):
     """A configuration that names no such component or gives it arguments that it does not take."""
+
+
+# Errors whose message already says what to do.
+USER_ERRORS = (ConfigError, PolicyError, DatasetError, VictimError)
 
 
 def locate(target: str) -> Callable[..., Any]:
@@ -61,7 +69,12 @@ def build(group: str, config: Mapping[str, Any], *args: Any, **given: Any) -> An
                 f"{group}.{unknown[0]}: {config['_target_']} takes no such argument; allowed: {allowed}"
             )
     if inspect.isclass(target):
-        return target(*args, **own, **given)
+        try:
+            return target(*args, **own, **given)
+        except (ValueError, TypeError) as fault:
+            if isinstance(fault, USER_ERRORS):
+                raise
+            raise ConfigError(f"{group}: {fault}") from fault
     return functools.partial(target, **own)
 
 
@@ -115,8 +128,29 @@ def build_game(config: Mapping[str, Any]) -> GameConfig:
         raise ConfigError(str(fault)) from fault
 
 
+# The smallest value of each number that the commands themselves use.
+LOWEST = {
+    "seed": 0, "clips": 0, "examples": 0, "threads": 0, "side_by_side": 1, "queries": 1, "keep": 1,
+    "validation.clips": 1, "validation.every": 1, "algo.batch": 1, "algo.minibatch": 1,
+    "algo.epochs": 1, "algo.hidden": 2, "cluster.runners": 0, "cluster.games_per_runner": 1,
+}  # fmt: skip
+
+
 def check_setting(config: Mapping[str, Any]) -> None:
     """Raise ConfigError on what can be known to be wrong before anything costly is built."""
+    for key, low in LOWEST.items():
+        value: Any = config
+        for name in key.split("."):
+            value = value.get(name) if isinstance(value, Mapping) else None
+        if value is not None and value < low:
+            raise ConfigError(f"{key}={value}: must be at least {low}")
+    if "algo" in config and config["algo"]["minibatch"] > config["algo"]["batch"]:
+        raise ConfigError(
+            f"algo.minibatch={config['algo']['minibatch']}: must be at most "
+            f"algo.batch={config['algo']['batch']}"
+        )
+    if "cluster" in config and config["cluster"]["victim"] not in ("inline", "actor"):
+        raise ConfigError(f"cluster.victim={config['cluster']['victim']!r}: choose inline or actor")
     build_game(config["env"])
     for group in ("dataset", "model", "distortion"):
         locate(config[group]["_target_"])
@@ -125,13 +159,28 @@ def check_setting(config: Mapping[str, Any]) -> None:
 def build_setting(config: Mapping[str, Any]) -> Setting:
     """Build victim, distortion and rules from plain config groups."""
     distortion = {key: value for key, value in config["distortion"].items() if key != "severity"}
-    return Setting(
+    setting = Setting(
         config=config,
         victim=build_victim(config),
         distort=build("distortion", distortion),
         severity=config["distortion"]["severity"],
         game=build_game(config["env"]),
     )
+    try_out(setting)
+    return setting
+
+
+def try_out(setting: Setting) -> None:
+    """Raise ConfigError unless distortion, rules and victim fit each other, on a black clip."""
+    sampling, game = setting.victim.sampling, setting.game
+    black = np.zeros((sampling.frames, sampling.size, sampling.size, 3), np.uint8)
+    rng = np.random.default_rng(0)
+    try:
+        cell_edges(sampling.size, game.grid)
+        choose_goal(0, len(setting.victim.classes), game.target, rng)
+        distorted_draws(setting.distort, black, setting.severity, game.draws, rng)
+    except (ValueError, TypeError) as fault:
+        raise ConfigError(f"the game cannot be played: {fault}") from fault
 
 
 def build_victim(config: Mapping[str, Any]) -> Victim:

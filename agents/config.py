@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from agents.build import ConfigError, check_setting
-from agents.checkpoints import CheckpointError
+from agents.checkpoints import CheckpointError, read_state
 from agents.policy import PolicyError
 from agents.schema import register
 from envs.datasets.base import DatasetError
@@ -23,7 +23,7 @@ from envs.victims.base import VictimError
 
 RUNS = Path("runs")
 # What an evaluation takes over from the training run of its policy.
-CARRIED = ("dataset", "model", "distortion", "env")
+CARRIED = ("dataset", "model", "distortion", "env", "experiment")
 EXPECTED = (ConfigError, CheckpointError, PolicyError, DatasetError, VictimError, OSError)
 
 
@@ -42,7 +42,7 @@ def new_run(kind: str, resume: bool) -> str:
         if not states:
             raise CheckpointError(f"nothing to resume below {RUNS}: start without resume=true")
         return str(states[-1].parents[2])
-    return str(RUNS / f"{kind}-{datetime.now():%Y-%m-%d_%H-%M-%S}")
+    return str(RUNS / f"{kind}-{datetime.now():%Y-%m-%d_%H-%M-%S}-{os.getpid()}")
 
 
 def newest_policy() -> str | None:
@@ -55,15 +55,19 @@ def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
     """Plain configuration and run folder; the configuration is written into the folder.
 
     Raises:
-        ConfigError: a rule out of its range, or a component that does not exist.
-        CheckpointError: a resumed run was started with other settings.
+        ConfigError: a value out of its range, a component that does not exist, or a folder that
+            holds another run.
+        CheckpointError: nothing to resume there, or a run of other settings.
     """
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment] # a mapping at the top
     folder = Path(HydraConfig.get().runtime.output_dir)
     check_setting(plain)
     record = folder / "config.yaml"
     if plain.get("resume"):
+        read_state(folder / "checkpoints")
         refuse_changes(plain, yaml.safe_load(record.read_text()))
+    elif record.exists():
+        raise ConfigError(f"{folder} holds a run: go on with resume=true, or name another run_dir")
     else:
         record.write_text(yaml.safe_dump(plain, sort_keys=False))
         overrides = list(HydraConfig.get().overrides.task)
@@ -129,10 +133,12 @@ def plain_errors() -> Iterator[None]:
         yield
     except HydraException as fault:
         sys.exit(f"error: {explain(fault)}")
+    except OmegaConfBaseException as fault:  # our own error, met while resolving a key
+        sys.exit(f"error: {fault.__cause__ or explain(fault)}")
     except EXPECTED as fault:
         sys.exit(f"error: {fault}")
     except KeyboardInterrupt:
-        sys.exit("stopped; go on with resume=true")
+        sys.exit("stopped; a training run goes on with resume=true")
 
 
 def explain(fault: BaseException) -> str:

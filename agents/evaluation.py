@@ -13,12 +13,13 @@ from agents.build import Setting
 from agents.progress import Progress
 from agents.report.compare import compare
 from agents.report.examples import write_example
+from agents.report.pictures import success_curve_picture
 from agents.report.table import format_table
 from envs.clip import Clip
 from envs.datasets.base import Part, load_clips
 from envs.metrics.norms import norms
 from envs.metrics.quality import psnr, ssim
-from envs.metrics.summary import summary
+from envs.metrics.summary import success_curve, summary
 
 log = logging.getLogger(__name__)
 Record = dict[str, Any]
@@ -82,6 +83,7 @@ def make_record(name: str, setting: Setting, result: AttackResult, seed: int) ->
         "budget": ledger.budget,
         "seed": seed,
         "clean_prediction": int(np.argmax(ledger.clean_scores)),
+        "clean_right": int(np.argmax(ledger.clean_scores)) == ledger.clip.label,
     }
     if success:
         assert ledger.best is not None and ledger.best_scores is not None  # success says so
@@ -103,7 +105,7 @@ def evaluate(
         attacks: the methods, in the order of the table.
         setting: what is attacked.
         config: keys clips, examples, seed, side_by_side.
-        folder: receives records.jsonl, table.txt, table.md and examples/.
+        folder: receives records.jsonl, table.txt, table.md, success.png and examples/.
 
     Returns:
         Records of each attack by its name.
@@ -131,6 +133,9 @@ def evaluate(
                 seed=config["seed"], width=config["side_by_side"], on_result=keep,
             )  # fmt: skip
     rows = [{"attack": name, **summary(records)} for name, records in found.items()]
+    if any(row["attacked"] for row in rows):
+        curves = {name: success_curve(records) for name, records in found.items()}
+        success_curve_picture(folder / "success.png", curves, setting.game.budget)
     ours, *others = found.values()
     notes = [compare(ours, theirs) for theirs in others]
     for name, markdown in (("table.txt", False), ("table.md", True)):

@@ -17,11 +17,14 @@ from agents.attacks.marl import Marl
 from agents.attacks.random_moves import RandomMoves
 from agents.build import Setting, build_setting
 from agents.evaluation import attack_clips, evaluate
+from agents.files import write_whole
 from agents.policy import Policy
 from agents.ppo import ppo_config
 from agents.progress import Progress
+from envs.datasets.base import DatasetError
 from envs.episode import AGENTS
 from envs.metrics.summary import summary
+from envs.victims.base import VictimError
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,8 @@ def train(config: dict[str, Any], run_dir: Path) -> Path:
         config: the plain configuration (see agents/schema.py).
         run_dir: the run's folder; with `resume`, one that holds a checkpoint of the same settings.
     """
-    torch.set_num_threads(config["threads"] or os.cpu_count() or 1)
+    if config["threads"]:
+        torch.set_num_threads(config["threads"])
     start_ray(config["cluster"])
     try:
         place_victim(config)
@@ -61,23 +65,21 @@ def start_ray(cluster: dict[str, Any]) -> None:
 
 def place_victim(config: dict[str, Any]) -> None:
     """With `cluster.victim=actor`, start the actor and note its name in the configuration."""
-    where = config["cluster"]["victim"]
-    if where == "actor":
+    if config["cluster"]["victim"] == "actor":
         from agents.victim_actor import start_victim_actor
 
         config["victim_actor"] = f"victim-{os.getpid()}"
         gpus = config["cluster"]["victim_gpus"]
         # Kept in the configuration, since a named actor dies with its last handle.
         config["victim_handle"] = start_victim_actor(config["model"], config["victim_actor"], gpus)
-    elif where != "inline":
-        raise checkpoints.CheckpointError(f"cluster.victim={where!r}: choose inline or actor")
 
 
 class Trainer:
     """One training run.
 
     Attributes:
-        state: counters that go on after a resume: iteration, queries, seconds, resumes.
+        state: counters that go on after a resume: iteration, queries (of training),
+            validation_queries, seconds, resumes.
     """
 
     def __init__(self, config: dict[str, Any], setting: Setting, run_dir: Path) -> None:
@@ -85,7 +87,8 @@ class Trainer:
         self.folder = run_dir / "checkpoints"
         for part in ("validation", "test") if config["clips"] else ("validation",):
             setting.dataset(part)  # a missing file should stop the run now, not at its end
-        self.state: dict[str, Any] = {"iteration": 0, "queries": 0, "seconds": 0.0, "resumes": 0}
+        self.state: dict[str, Any] = {"iteration": 0, "queries": 0, "validation_queries": 0,
+                                      "seconds": 0.0, "resumes": 0}  # fmt: skip
         if config["resume"]:
             self.state = checkpoints.read_state(self.folder)
             self.state["resumes"] += 1
@@ -95,7 +98,11 @@ class Trainer:
             checkpoints.restore(self.algo, self.folder)
         self.policy = Policy.fresh(setting.game, frames, config["algo"]["hidden"])
         self.best = self._best_so_far()
-        self.board = SummaryWriter(str(run_dir / "tensorboard"))
+        self.lines = run_dir / "progress.jsonl"
+        self._forget_what_is_done_again()
+        self.board = SummaryWriter(
+            str(run_dir / "tensorboard"), purge_step=self.state["queries"] + 1
+        )
 
     def run(self) -> Path:
         """Iterate until the queries are spent; returns the path of the best policy."""
@@ -116,7 +123,12 @@ class Trainer:
         """One PPO iteration with its records, validation (when due) and checkpoint."""
         began = time.monotonic()
         result = self.algo.train()
-        attack = result["env_runners"]["attack"]
+        attack = result["env_runners"].get("attack", {})
+        if "asked" not in attack:
+            raise VictimError(
+                "no worker brought a step: raise cluster.sample_timeout_s, or see the fault itself "
+                "with cluster.runners=0"
+            )
         facts = {
             key: float(attack.get(key, math.nan))
             for key in ("success", "queries_per_clip", "norm", "reward", "asked")
@@ -142,6 +154,11 @@ class Trainer:
             seed=self.config["seed"], width=self.config["side_by_side"],
         )  # fmt: skip
         found = summary(records)
+        self.state["validation_queries"] += sum(record["queries"] for record in records)
+        if not found["attacked"]:
+            raise DatasetError(
+                "the victim gets every validation clip wrong: there is nothing to learn"
+            )
         score = (found["asr"], -found["aq"], -found["l2"])
         if score > self.best:
             self.best = score
@@ -151,6 +168,17 @@ class Trainer:
             }  # fmt: skip
             self.policy.save(self.run_dir / "policy.pt")
         return {f"validation_{key}": float(found[key]) for key in ("asr", "aq", "l2")}
+
+    def _forget_what_is_done_again(self) -> None:
+        """Drop progress that was written after the checkpoint from which the run goes on."""
+        if not self.lines.exists():
+            return
+        kept = [
+            line
+            for line in self.lines.read_text().splitlines(keepends=True)
+            if line.endswith("\n") and json.loads(line)["iteration"] <= self.state["iteration"]
+        ]
+        write_whole(self.lines, "".join(kept).encode())
 
     def _best_so_far(self) -> tuple[float, float, float]:
         path = self.run_dir / "policy.pt"
@@ -168,5 +196,6 @@ class Trainer:
         for key, value in facts.items():
             self.board.add_scalar(key, value, self.state["queries"])
         self.board.flush()
-        with (self.run_dir / "progress.jsonl").open("a") as lines:
-            lines.write(json.dumps({**self.state, **facts}) + "\n")
+        line = {key: None if math.isnan(value) else value for key, value in facts.items()}
+        with self.lines.open("a") as lines:
+            lines.write(json.dumps({**self.state, **line}) + "\n")

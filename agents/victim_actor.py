@@ -8,7 +8,7 @@ import numpy as np
 import ray
 
 from envs.clip import Frames
-from envs.victims.base import Scores, Victim
+from envs.victims.base import Scores, Victim, VictimError
 
 
 class VictimServer:
@@ -35,11 +35,12 @@ class VictimServer:
         future: asyncio.Future[Scores] = asyncio.get_running_loop().create_future()
         self._waiting.append((clips, future))
         if not self._busy:
-            await self._drain()
+            self._busy = True
+            # A task of its own: this caller must not wait for those that come after it.
+            self._task = asyncio.create_task(self._drain())
         return await future
 
     async def _drain(self) -> None:
-        self._busy = True
         try:
             while self._waiting:
                 round_, self._waiting = self._waiting, []
@@ -58,11 +59,18 @@ class VictimServer:
 
 
 def start_victim_actor(model: Mapping[str, Any], name: str, gpus: float) -> Any:
-    """Start (or find) the named actor; a killed one is restarted and its calls are repeated."""
+    """Start the named actor; a killed one is restarted and its calls are repeated.
+
+    Raises:
+        VictimError: the cluster has not so many GPUs.
+    """
+    there = ray.cluster_resources().get("GPU", 0)
+    if gpus > there:
+        raise VictimError(f"cluster.victim_gpus={gpus}: the cluster has {there:g}; ask for fewer")
     return (
         ray.remote(VictimServer)
         .options(
-            name=name, get_if_exists=True, num_cpus=0, num_gpus=gpus,
+            name=name, num_cpus=0, num_gpus=gpus,
             max_restarts=-1, max_task_retries=3, max_concurrency=64,
         )
         .remote(dict(model))
@@ -74,10 +82,20 @@ class RemoteVictim(Victim):
 
     def __init__(self, name: str) -> None:
         self._actor = ray.get_actor(name)
-        about = ray.get(self._actor.about.remote())
+        about = _answer(self._actor.about.remote())
         self.classes, self.sampling = about["classes"], about["sampling"]
         self.max_batch = about["max_batch"]
 
     def predict(self, clips: Frames) -> Scores:
         """Scores by one remote call."""
-        return ray.get(self._actor.scores.remote(np.ascontiguousarray(clips)))
+        scores: Scores = _answer(self._actor.scores.remote(np.ascontiguousarray(clips)))
+        return scores
+
+
+def _answer(call: Any) -> Any:
+    """Result of a remote call; raises VictimError in one line when it failed there."""
+    try:
+        return ray.get(call)
+    except ray.exceptions.RayError as fault:
+        last = str(fault).strip().splitlines()[-1]
+        raise VictimError(f"the victim's actor failed: {last}") from fault

@@ -55,7 +55,7 @@ class VideoAttackEnv(ParallelEnv):
 
     Both get the same reward and the same flags. `state()`: float32 (4*T*G*G + 8,).
     A step is one query, counted by the episode's ledger, as is the clean clip at reset.
-    `infos[agent]`: queries, margin, norm, success (and, at the end, nothing more).
+    `infos[agent]`: queries, margin, norm, success.
 
     Args:
         victim: the classifier under attack.

@@ -2,7 +2,8 @@
 
 A record is a mapping with
     id, label: of the clip;
-    attacked: bool, False when the victim got the clean clip wrong;
+    attacked: bool, False when the victim got the clean clip wrong (or it is of the target class);
+    clean_right: bool, the victim got the clean clip right (where absent: attacked);
     success: bool, the label flipped within the budget;
     queries: int, all clips that went through the victim;
     budget: int, the most queries allowed;
@@ -30,8 +31,8 @@ def summary(records: Sequence[Record]) -> dict[str, float]:
 
     Returns:
         clips: number of records.
-        clean_accuracy, clean_accuracy_low, clean_accuracy_high: attacked / clips, as only clips
-            that the victim gets right are attacked, with the 95 % Clopper-Pearson interval.
+        clean_accuracy, clean_accuracy_low, clean_accuracy_high: share of clips that the victim
+            gets right, with the 95 % Clopper-Pearson interval.
         attacked, successes: numbers of clips.
         asr, asr_low, asr_high: successes / attacked, with the same kind of interval.
         aq: mean queries over all attacked clips, a failure counting its full budget.
@@ -44,21 +45,22 @@ def summary(records: Sequence[Record]) -> dict[str, float]:
     """
     attacked = [record for record in records if record["attacked"]]
     successes = [record for record in attacked if record["success"]]
-    clean, flipped = len(attacked), len(successes)
-    clean_low, clean_high = clopper_pearson(clean, len(records))
-    asr_low, asr_high = clopper_pearson(flipped, clean)
+    right = [bool(record.get("clean_right", record["attacked"])) for record in records]
+    flipped = len(successes)
+    clean_low, clean_high = clopper_pearson(sum(right), len(records))
+    asr_low, asr_high = clopper_pearson(flipped, len(attacked))
     return {
         "clips": len(records),
-        "clean_accuracy": _mean([bool(record["attacked"]) for record in records]),
+        "clean_accuracy": _mean(right),
         "clean_accuracy_low": clean_low,
         "clean_accuracy_high": clean_high,
-        "attacked": clean,
+        "attacked": len(attacked),
         "successes": flipped,
         "asr": _mean([bool(record["success"]) for record in attacked]),
         "asr_low": asr_low,
         "asr_high": asr_high,
-        "aq": _mean([_cost(record) for record in attacked]),
-        "median_queries": float(np.median([_cost(r) for r in successes]) if successes else np.nan),
+        "aq": _mean([spent(record) for record in attacked]),
+        "median_queries": float(np.median([spent(r) for r in successes]) if successes else np.nan),
         **{name: _mean([_figure(record, name) for record in successes]) for name in MEANS},
     }
 
@@ -73,7 +75,7 @@ def success_curve(records: Sequence[Record]) -> tuple[NDArray[np.int64], NDArray
             nan when no clip was attacked.
     """
     attacked = [record for record in records if record["attacked"]]
-    flips = np.sort(np.array([_cost(r) for r in attacked if r["success"]], np.int64))
+    flips = np.sort(np.array([spent(r) for r in attacked if r["success"]], np.int64))
     ends = [0, max((int(record["budget"]) for record in attacked), default=0)]
     queries = np.unique(np.concatenate([flips, ends]).astype(np.int64))
     if not attacked:
@@ -81,7 +83,8 @@ def success_curve(records: Sequence[Record]) -> tuple[NDArray[np.int64], NDArray
     return queries, np.searchsorted(flips, queries, side="right") / len(attacked)
 
 
-def _cost(record: Record) -> int:
+def spent(record: Record) -> int:
+    """Queries of an attacked clip; a failure counts its full budget."""
     return int(record["queries"] if record["success"] else record["budget"])
 
 

@@ -132,7 +132,7 @@ class Tiny3D(Victim):
         x = torch.tensor(np.ascontiguousarray(clips), device=self._device)
         # TF32 would round differently for each batch size.
         with (
-            torch.backends.cudnn.flags(allow_tf32=False),
+            torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
             torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16),
         ):
             logits = self._net(x)
