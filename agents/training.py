@@ -21,6 +21,7 @@ from agents.files import write_whole
 from agents.policy import Policy
 from agents.ppo import ppo_config
 from agents.progress import Progress
+from agents.report.pictures import learning_curve_picture
 from envs.datasets.base import DatasetError
 from envs.episode import AGENTS
 from envs.metrics.summary import summary
@@ -116,6 +117,14 @@ class Trainer:
             )  # fmt: skip
         bar.close()
         self.board.close()
+        done = [json.loads(line) for line in self.lines.read_text().splitlines()]
+        # None (no episode ended) becomes a gap in the curve.
+        success, spent = (
+            [math.nan if d[key] is None else float(d[key]) for d in done]
+            for key in ("success", "queries_per_clip")
+        )
+        iterations = [int(d["iteration"]) for d in done]
+        learning_curve_picture(self.run_dir / "learning.png", iterations, success, spent)
         self.algo.stop()
         return self.run_dir / "policy.pt"
 

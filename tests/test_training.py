@@ -12,14 +12,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TOY = ["--config-dir", "tests/conf", "model=toy", "dataset=toy", "distortion=toy", "env=toy",
-       "algo.batch=256", "algo.minibatch=128", "cluster.cpus=2", "threads=1",
-       "validation.clips=8", "validation.every=2", "clips=16", "examples=1"]  # fmt: skip
+FLAGS = ["--config-dir", "tests/conf"]
+TOY = ["model=toy", "dataset=toy", "distortion=toy", "env=toy", "algo.batch=256",
+       "algo.minibatch=128", "cluster.cpus=2", "threads=1", "validation.clips=8",
+       "validation.every=2", "clips=16", "examples=1"]  # fmt: skip
 
 
 def start(script: str, *overrides: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, script, *TOY[:6], *overrides], cwd=ROOT, text=True,
+        [sys.executable, script, *FLAGS, *TOY, *overrides], cwd=ROOT, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
 
@@ -38,13 +39,14 @@ def progress(run_dir: Path) -> list[dict]:
 
 def test_killed_run_goes_on_with_its_counters_and_its_policy_acts_without_ray(tmp_path) -> None:
     run_dir = tmp_path / "run"
-    rest = [*TOY[6:], f"run_dir={run_dir}"]
+    rest = [f"run_dir={run_dir}"]
     process = start("train.py", *rest, "queries=100000")
     deadline = time.monotonic() + 120
     while len(progress(run_dir)) < 3 and time.monotonic() < deadline:
         time.sleep(0.1)
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    output, _ = process.communicate()
+    assert len(progress(run_dir)) >= 3, output
     saved = max(
         json.loads(p.read_text())["iteration"]
         for p in run_dir.glob("checkpoints/iteration_*/state.json")
@@ -53,6 +55,7 @@ def test_killed_run_goes_on_with_its_counters_and_its_policy_acts_without_ray(tm
 
     output = finish("train.py", *rest, "queries=3000", "resume=true")
     lines = progress(run_dir)
+    assert [line["iteration"] for line in lines] == list(range(1, len(lines) + 1))
     resumed = [line for line in lines if line["resumes"] == 1]
     assert resumed[0]["iteration"] == saved + 1
     before = next(line for line in lines if line["iteration"] == saved)
@@ -79,7 +82,7 @@ def test_killed_run_goes_on_with_its_counters_and_its_policy_acts_without_ray(tm
 @pytest.mark.slow
 def test_agents_learn_where_and_when_the_toy_is_sensitive(tmp_path) -> None:
     run_dir = tmp_path / "run"
-    finish("train.py", *TOY[6:], f"run_dir={run_dir}", "queries=12000", "algo.batch=1024")
+    finish("train.py", f"run_dir={run_dir}", "queries=12000", "algo.batch=1024")
     records = [json.loads(line) for line in (run_dir / "test/records.jsonl").open()]
     spent = {
         name: [r["queries"] for r in records if r["attack"] == name and r["attacked"]]
@@ -97,7 +100,7 @@ def test_cluster_of_two_nodes_with_the_victim_in_an_actor(tmp_path, algo) -> Non
     try:
         cluster.add_node(num_cpus=2)
         finish(
-            "train.py", *TOY[6:], f"run_dir={tmp_path}/run", "cluster=ray", f"algo={algo}",
+            "train.py", f"run_dir={tmp_path}/run", "cluster=ray", f"algo={algo}",
             f"cluster.address={cluster.address}", "cluster.runners=2", "cluster.games_per_runner=4",
             "queries=1500",
         )  # fmt: skip
@@ -108,8 +111,15 @@ def test_cluster_of_two_nodes_with_the_victim_in_an_actor(tmp_path, algo) -> Non
 
 
 def test_resume_without_a_checkpoint_says_so(tmp_path) -> None:
-    (tmp_path / "config.yaml").write_text("{}")
-    process = start("train.py", *TOY[6:], f"run_dir={tmp_path}", "resume=true")
+    process = start("train.py", f"run_dir={tmp_path}", "resume=true")
     output, _ = process.communicate(timeout=120)
     assert process.returncode != 0
-    assert output.strip().splitlines()[-1].startswith("error: ")
+    assert "error: " in output and "holds no checkpoint: start without resume=true" in output
+    assert "Traceback" not in output
+
+
+def test_a_folder_that_holds_a_run_is_not_written_over(tmp_path) -> None:
+    (tmp_path / "config.yaml").write_text("{}")
+    process = start("train.py", f"run_dir={tmp_path}")
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode != 0 and "holds a run" in output and "Traceback" not in output

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from envs.metrics.rates import paired_bootstrap_ratio
+from envs.metrics.summary import spent
 
 Record = Mapping[str, Any]
 
@@ -20,14 +21,11 @@ def compare(first: Sequence[Record], second: Sequence[Record]) -> str:
     """
     others = {record["id"]: record for record in second}
     pairs = [(a, others[a["id"]]) for a in first if a["id"] in others and a["attacked"]]
-    spent = [
-        [r["queries"] if r["success"] else r["budget"] for r in side]
-        for side in zip(*pairs, strict=True)
-    ]
+    costs = [[spent(record) for record in side] for side in zip(*pairs, strict=True)]
     flipped = [(a["l2"], b["l2"]) for a, b in pairs if a["success"] and b["success"]]
     sizes = [list(side) for side in zip(*flipped, strict=True)]
     names = f"{first[0]['attack']} / {second[0]['attack']}"
-    queries = _ratio("AQ", spent, len(pairs), "attacked")
+    queries = _ratio("AQ", costs, len(pairs), "attacked")
     return f"{names}: {queries}; {_ratio('L2', sizes, len(flipped), 'flipped by both')}"
 
 

@@ -1,37 +1,21 @@
 """What a distortion is, and what the shipped ones share.
 
-A distortion is a plain function of a clip, a severity and a random generator; its own settings are
-keyword arguments with defaults. One that takes a keyword `draw: int` is told the number of the
-variant wanted (0, 1, 2, ...), so that its draws differ by design; from any other, another draw is
-simply another call with the same generator.
+A distortion is a plain function of a clip (uint8 (T, H, W, 3) RGB, any T, H, W >= 1, not to be
+written to), a severity (1, mild, to 5, strong) and a numpy Generator, its only source of chance; it
+returns a new uint8 array of the same shape. Its own settings are keyword arguments with defaults.
+One that takes a keyword `draw: int` is told the number of the variant wanted (0, 1, 2, ...), so that
+its draws differ by design; from any other, another draw is simply another call with the same
+generator.
 """
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
-
-import numpy as np
+from typing import TypeVar
 
 from envs.clip import Frames, check_frames
 
 Level = TypeVar("Level")
 
 _REFERENCE_SIDE = 224
-
-
-class Distortion(Protocol):
-    """Any callable of this form serves, also one of the user's own."""
-
-    def __call__(self, clip: Frames, severity: int, rng: np.random.Generator, /) -> Frames:
-        """Distort a clip.
-
-        Args:
-            clip: uint8 (T, H, W, 3) RGB, any T, H, W >= 1; it must not be written to.
-            severity: 1 (mild) to 5 (strong).
-            rng: the only source of randomness.
-
-        Returns:
-            A new uint8 array of the same shape.
-        """
 
 
 def level(levels: Sequence[Level], clip: Frames, severity: int) -> Level:
