@@ -91,6 +91,8 @@ class Policy:
             PolicyError: not a policy file, or one of other agents.
         """
         path = path / "policy.pt" if path.is_dir() else path
+        if not path.exists():
+            raise PolicyError(f"no policy at {path}: run train.py first, or name a run's folder")
         try:
             content = load_state(path)
         except VictimError as fault:  # the loader's word for any file that is no checkpoint
