@@ -50,7 +50,7 @@ def attack_clips(
             order.append(clip.id)
             yield clip
 
-    bar = Progress(f"{attack.name} on {part} clips", count, "clips")
+    bar = Progress(f"{attack.name} on {part} clips", count, "clips", leave=part == "test")
     flipped = queries = attacked = 0
     for _, result in attack.run_many(setting.victim, chosen(), seed, width):
         record = make_record(attack.name, setting, result, seed)

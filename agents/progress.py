@@ -18,14 +18,17 @@ class Progress:
         total: where the count ends.
         unit: what is counted.
         start: the count so far (a resumed run).
+        leave: whether the finished bar stays on the terminal.
     """
 
-    def __init__(self, name: str, total: int, unit: str, start: int = 0) -> None:
+    def __init__(
+        self, name: str, total: int, unit: str, start: int = 0, leave: bool = True
+    ) -> None:
         self.name, self.total, self.unit, self.count = name, total, unit, start
         self._start, self._began = start, time.monotonic()
         self._spoke = self._began
         self._bar = (
-            tqdm(total=total, initial=start, desc=name, unit=unit, dynamic_ncols=True)
+            tqdm(total=total, initial=start, desc=name, unit=unit, dynamic_ncols=True, leave=leave)
             if sys.stderr.isatty()
             else None
         )

@@ -5,6 +5,7 @@ import logging
 import math
 import os
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def place_victim(config: dict[str, Any]) -> None:
     if config["cluster"]["victim"] == "actor":
         from agents.victim_actor import start_victim_actor
 
-        config["victim_actor"] = f"victim-{os.getpid()}"
+        config["victim_actor"] = f"victim-{uuid.uuid4().hex[:8]}"
         gpus = config["cluster"]["victim_gpus"]
         # Kept in the configuration, since a named actor dies with its last handle.
         config["victim_handle"] = start_victim_actor(config["model"], config["victim_actor"], gpus)
@@ -113,7 +114,7 @@ class Trainer:
             facts = self.iterate()
             bar.advance(
                 int(facts["asked"]), success=facts["success"], queries_per_clip=facts["queries_per_clip"],
-                norm=facts["norm"], best=self.best[0],
+                norm=facts["norm"], best=self.best[0] if self.best[0] >= 0 else "-",
             )  # fmt: skip
         bar.close()
         self.board.close()
