@@ -15,7 +15,9 @@ from envs.datasets.base import ClipDataset, DatasetError, Part
 from envs.episode import Distort, choose_goal, distorted_draws
 from envs.game_config import GameConfig, RewardWeights
 from envs.mask import cell_edges
+from envs.threat import check_answers
 from envs.victims.base import Victim, VictimError
+from envs.victims.defended import Defended
 from envs.video_attack_v0 import VideoAttackEnv
 
 
@@ -46,6 +48,23 @@ def locate(target: str) -> Callable[..., Any]:
     return found
 
 
+def accepted(target: Callable[..., Any]) -> list[str] | None:
+    """Names of the arguments that a class or function takes; None when it takes any.
+
+    A constructor with `**kwargs` passes them on to the base class, whose arguments are looked up.
+    """
+    makers: list[Callable[..., Any]] = [target]
+    if inspect.isclass(target):
+        makers = [vars(c)["__init__"] for c in inspect.getmro(target) if "__init__" in vars(c)]
+    names: list[str] = []
+    for maker in makers:
+        parameters = inspect.signature(maker).parameters.values()
+        names += [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return [name for name in dict.fromkeys(names) if name != "self"]
+    return None
+
+
 def build(group: str, config: Mapping[str, Any], *args: Any, **given: Any) -> Any:
     """Construct the component of a config group, or bind its keys when it is a function.
 
@@ -60,8 +79,8 @@ def build(group: str, config: Mapping[str, Any], *args: Any, **given: Any) -> An
     """
     own = {key: value for key, value in config.items() if key != "_target_"}
     target = locate(config["_target_"])
-    parameters = inspect.signature(target).parameters
-    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+    parameters = accepted(target)
+    if parameters is not None:
         unknown = [key for key in own if key not in parameters]
         if unknown:
             allowed = ", ".join(key for key in parameters if key not in given) or "none"
@@ -152,6 +171,10 @@ def check_setting(config: Mapping[str, Any]) -> None:
     if "cluster" in config and config["cluster"]["victim"] not in ("inline", "actor"):
         raise ConfigError(f"cluster.victim={config['cluster']['victim']!r}: choose inline or actor")
     build_game(config["env"])
+    try:
+        check_answers(config["model"]["answers"], config["model"]["top_k"])
+    except ValueError as fault:
+        raise ConfigError(f"model.{fault}") from fault
     for group in ("dataset", "model", "distortion"):
         locate(config[group]["_target_"])
 
@@ -189,4 +212,16 @@ def build_victim(config: Mapping[str, Any]) -> Victim:
         from agents.victim_actor import RemoteVictim
 
         return RemoteVictim(config["victim_actor"])
-    return build("model", config["model"])
+    return make_victim(config)
+
+
+def make_victim(config: Mapping[str, Any]) -> Victim:
+    """The victim of the groups `model` and `defence`, in this process."""
+    own = {key: value for key, value in config["model"].items() if key not in ("answers", "top_k")}
+    victim: Victim = build("model", own)
+    victim.answers, victim.top_k = config["model"]["answers"], config["model"]["top_k"]
+    defence = dict(config["defence"])
+    if defence["_target_"] is None:
+        return victim
+    votes, seed = defence.pop("votes"), defence.pop("seed")
+    return Defended(victim, build("defence", defence), votes=votes, seed=seed)

@@ -23,7 +23,7 @@ from envs.victims.base import VictimError
 
 RUNS = Path("runs")
 # What an evaluation takes over from the training run of its policy.
-CARRIED = ("dataset", "model", "distortion", "env", "experiment")
+CARRIED = ("dataset", "model", "defence", "distortion", "env", "experiment")
 EXPECTED = (ConfigError, CheckpointError, PolicyError, DatasetError, VictimError, OSError)
 
 

@@ -58,6 +58,7 @@ class RunConfig:
     dataset: Any = MISSING
     model: Any = MISSING
     distortion: Any = MISSING
+    defence: Any = MISSING
     env: GameConfig = field(default_factory=GameConfig)
     seed: int = MISSING
     run_dir: str = MISSING

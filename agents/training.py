@@ -73,7 +73,7 @@ def place_victim(config: dict[str, Any]) -> None:
         config["victim_actor"] = f"victim-{uuid.uuid4().hex[:8]}"
         gpus = config["cluster"]["victim_gpus"]
         # Kept in the configuration, since a named actor dies with its last handle.
-        config["victim_handle"] = start_victim_actor(config["model"], config["victim_actor"], gpus)
+        config["victim_handle"] = start_victim_actor(config, config["victim_actor"], gpus)
 
 
 class Trainer:

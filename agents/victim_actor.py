@@ -10,25 +10,22 @@ import ray
 from envs.clip import Frames
 from envs.victims.base import Scores, Victim, VictimError
 
+TOLD = ("classes", "sampling", "max_batch", "answers", "top_k")  # a victim's public attributes
+
 
 class VictimServer:
     """Answers requests for scores; those that wait at the same time go through in one batch."""
 
-    def __init__(self, model: Mapping[str, Any]) -> None:
-        from agents.build import build
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        from agents.build import make_victim
 
-        self.victim: Victim = build("model", model)
+        self.victim = make_victim(config)
         self._waiting: list[tuple[Frames, asyncio.Future[Scores]]] = []
         self._busy = False
 
     def about(self) -> dict[str, Any]:
-        """What a client must know: classes, sampling, max_batch."""
-        victim = self.victim
-        return {
-            "classes": victim.classes,
-            "sampling": victim.sampling,
-            "max_batch": victim.max_batch,
-        }
+        """What a client must know."""
+        return {name: getattr(self.victim, name) for name in TOLD}
 
     async def scores(self, clips: Frames) -> Scores:
         """Probabilities (N, classes) of uint8 clips (N, T, H, W, 3)."""
@@ -58,7 +55,7 @@ class VictimServer:
             self._busy = False
 
 
-def start_victim_actor(model: Mapping[str, Any], name: str, gpus: float) -> Any:
+def start_victim_actor(config: Mapping[str, Any], name: str, gpus: float) -> Any:
     """Start the named actor; a killed one is restarted and its calls are repeated.
 
     Raises:
@@ -73,7 +70,7 @@ def start_victim_actor(model: Mapping[str, Any], name: str, gpus: float) -> Any:
             name=name, num_cpus=0, num_gpus=gpus,
             max_restarts=-1, max_task_retries=3, max_concurrency=64,
         )
-        .remote(dict(model))
+        .remote({group: config[group] for group in ("model", "defence")})
     )  # fmt: skip
 
 
@@ -82,9 +79,8 @@ class RemoteVictim(Victim):
 
     def __init__(self, name: str) -> None:
         self._actor = ray.get_actor(name)
-        about = _answer(self._actor.about.remote())
-        self.classes, self.sampling = about["classes"], about["sampling"]
-        self.max_batch = about["max_batch"]
+        for attribute, value in _answer(self._actor.about.remote()).items():
+            setattr(self, attribute, value)
 
     def predict(self, clips: Frames) -> Scores:
         """Scores by one remote call."""

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Frames = NDArray[np.uint8]
+SPREADS = ("centre", "uniform", "steps")
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,38 @@ def check_frames(frames: object, name: str = "clip") -> None:
 class Sampling:
     """How a clip is cut from a video, as a victim needs it.
 
+    A video with fewer than T frames is repeated from its beginning.
+
     Attributes:
         frames: T, the number of frames of a clip.
-        size: side of the square centre crop, in pixels.
-        short_side: the shorter side is resized to this before the crop.
-        stride: distance between two sampled frames, in frames of the file.
+        size: side of the clip's square frames, in pixels.
+        short_side: the shorter side is resized to this before the centre square is cut out; None
+            resizes the whole picture to the square, whatever its proportions.
+        stride: distance between two sampled frames, in frames of the file; for `centre` only.
+        spread: which frames of the file are taken:
+            centre: `stride` apart, around the middle; the stride shrinks where the video is short.
+            uniform: the middles of T equal parts of the video (Wang et al., TSN, ECCV 2016, at
+                test time).
+            steps: the first and then every (n // T)-th of n frames.
+
+    Raises:
+        ValueError: a value out of its range.
     """
 
     frames: int = 16
     size: int = 112
-    short_side: int = 128
+    short_side: int | None = 128
     stride: int = 2
+    spread: str = "centre"
+
+    def __post_init__(self) -> None:
+        for name in ("frames", "size", "stride"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: must be at least 1")
+        if self.spread not in SPREADS:
+            raise ValueError(f"spread={self.spread!r}: choose one of {', '.join(SPREADS)}")
+        if self.short_side is not None and self.short_side < self.size:
+            raise ValueError(
+                f"short_side={self.short_side} is less than size={self.size}: "
+                "a crop cannot be larger than the frame"
+            )

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.clip import Frames, check_frames
+from envs.clip import Clip, Frames, check_frames
 from envs.game_config import GameConfig
 from envs.ledger import Ledger
 from envs.mask import MaskedClip, perturbation_norm
 from envs.moves import Move, Moves
 from envs.observation import SensitivityMemory, joint_state, look, observe
 from envs.threat import Goal
+from envs.victims.base import Victim
 
 AGENTS = ("spatial", "temporal")
 Distort = Callable[..., Frames]
@@ -34,11 +35,11 @@ def choose_goal(label: int, classes: int, target: str, rng: np.random.Generator)
     return Goal(label, int(target)) if int(target) != label else None
 
 
-def open_ledger(clip: Any, goal: Goal, config: GameConfig) -> Ledger:
-    """A ledger for a clip under the rules of the game."""
+def open_ledger(clip: Clip, goal: Goal, config: GameConfig, victim: Victim) -> Ledger:
+    """A ledger for a clip under the rules of the game, which shows what the victim answers."""
     norm = functools.partial(perturbation_norm, norm=config.norm)
     return Ledger(
-        clip, goal, config.budget, norm=norm, answers=config.answers, top_k=config.top_k
+        clip, goal, config.budget, norm=norm, answers=victim.answers, top_k=victim.top_k
     )  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 NORMS = ("l2", "l1", "l0", "linf")
-ANSWERS = ("scores", "topk", "label")
 
 
 @dataclass
@@ -35,8 +34,6 @@ class GameConfig:
     )
     windows: list[int] = field(default_factory=lambda: [2, 4, 8, 16])
     norm: str = "l2"
-    answers: str = "scores"
-    top_k: int = 5
     target: str = "none"
     reward: RewardWeights = field(default_factory=RewardWeights)
 
@@ -47,18 +44,14 @@ class GameConfig:
             "grid": 1,
             "levels": 1,
             "draws": 1,
-            "top_k": 1,
         }.items():
             if getattr(self, key) < low:
                 raise ValueError(f"env.{key}={getattr(self, key)}: must be at least {low}")
         for key, high in {"levels": 255, "draws": 256}.items():
             if getattr(self, key) > high:
                 raise ValueError(f"env.{key}={getattr(self, key)}: must be at most {high}")
-        for key, allowed in {"norm": NORMS, "answers": ANSWERS}.items():
-            if getattr(self, key) not in allowed:
-                raise ValueError(
-                    f"env.{key}={getattr(self, key)!r}: choose one of {', '.join(allowed)}"
-                )
+        if self.norm not in NORMS:
+            raise ValueError(f"env.norm={self.norm!r}: choose one of {', '.join(NORMS)}")
         if self.target not in ("none", "random") and not self.target.isdecimal():
             raise ValueError(f"env.target={self.target!r}: choose none, random or a class index")
         for size in self.sizes:

@@ -6,7 +6,7 @@ from typing import TypeVar
 import numpy as np
 
 from envs.clip import Clip, Frames
-from envs.threat import Goal, visible
+from envs.threat import Goal, check_answers, visible
 from envs.victims.base import Scores, Victim
 
 
@@ -41,6 +41,7 @@ class Ledger:
     ) -> None:
         if budget < 1:
             raise ValueError(f"budget={budget}: must be at least 1")
+        check_answers(answers, top_k)
         self.clip, self.goal, self.budget = clip, goal, budget
         self._norm, self._answers, self._top_k = norm, answers, top_k
         self.spent = 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+ANSWERS = ("scores", "topk", "label")
 # exp(-10): log margins are cut here, so that a saturated softmax still gives a finite scale.
 _FLOOR = float(np.exp(-10.0))
 
@@ -51,6 +52,14 @@ class Goal:
         )
         margin = gap if self.target is None else -gap
         return float(np.clip(margin / 10.0, -1.0, 1.0))
+
+
+def check_answers(answers: str, top_k: int) -> None:
+    """Raise ValueError unless these say what a victim may let an attacker see."""
+    if answers not in ANSWERS:
+        raise ValueError(f"answers={answers!r}: choose one of {', '.join(ANSWERS)}")
+    if top_k < 1:
+        raise ValueError(f"top_k={top_k}: must be at least 1")
 
 
 def visible(scores: NDArray[np.float32], answers: str, top_k: int) -> NDArray[np.float32]:

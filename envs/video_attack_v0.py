@@ -142,7 +142,7 @@ class VideoAttackEnv(ParallelEnv):
             classes, target = len(self.victim.classes), self.config.target
             goal = choose_goal(clip.label, classes, target, self._rng) if clip else None
             if clip is not None and goal is not None:
-                ledger = open_ledger(clip, goal, self.config)
+                ledger = open_ledger(clip, goal, self.config, self.victim)
                 clean = (yield ledger, clip.frames[None])[0]
                 self.queries += 1
                 assert ledger.clean_scores is not None  # settled with the answer just above

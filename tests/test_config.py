@@ -11,8 +11,9 @@ import yaml
 from hydra import compose, initialize_config_dir
 
 from agents import config
-from agents.build import ConfigError, build, build_game, locate
+from agents.build import ConfigError, accepted, build, build_game, locate
 from agents.checkpoints import CheckpointError
+from tests.toys import BrightnessVictim
 
 ROOT = Path(__file__).parents[1]
 YAMLS = sorted((ROOT / "conf").rglob("*.yaml"))
@@ -50,15 +51,14 @@ def composed():
     ids=lambda p: f"{p.parent.name}={p.stem}",
 )  # fmt: skip
 def test_every_choice_composes_and_its_target_takes_its_keys(composed, name, path) -> None:
-    import inspect
-
     group = path.parent.name
     found = composed(name, overrides=[f"{group}={path.stem}", "checkpoint=x"] if name == "evaluate"
                      else [f"{group}={path.stem}"])[group]  # fmt: skip
     if "_target_" in found:
-        parameters = inspect.signature(locate(found["_target_"])).parameters
-        own = set(found) - {"_target_", "severity"}
-        assert own <= set(parameters), f"{path} names {own - set(parameters)}"
+        takes = accepted(locate(found["_target_"]))
+        assert takes is not None
+        own = set(found) - {"_target_", "severity", "answers", "top_k"}
+        assert own <= set(takes), f"{path} names {own - set(takes)}"
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,8 @@ def test_every_choice_composes_and_its_target_takes_its_keys(composed, name, pat
         ("env.target=99", ["env.target=99", "0 to 11"]),
         ("distortion.severity=9", ["severity"]),
         ("model.precision=fp16", ["model", "bf16"]),
+        ("model.answers=logits", ["model.answers", "topk"]),
+        ("model.top_k=0", ["model.top_k=0", "at least 1"]),
         ("algo.minibatch=9999", ["algo.minibatch=9999", "algo.batch"]),
         ("side_by_side=0", ["side_by_side=0", "at least 1"]),
         ("cluster.victim=acter", ["acter", "inline", "actor"]),
@@ -96,6 +98,17 @@ def test_a_wrong_override_ends_with_one_sentence(override: str, words: list[str]
 def test_a_component_refuses_arguments_it_does_not_take() -> None:
     with pytest.raises(ConfigError, match=r"model\.depth: .* allowed: frames, size"):
         build("model", {"_target_": "tests.toys.BrightnessVictim", "depth": 3})
+
+
+class Narrow(BrightnessVictim):
+    def __init__(self, *, width: int, **common) -> None:
+        super().__init__(**common)
+
+
+def test_arguments_passed_on_to_a_base_class_are_known() -> None:
+    assert accepted(Narrow) == ["width", "frames", "size"]
+    with pytest.raises(ConfigError, match=r"model\.depth: .* allowed: width, frames, size"):
+        build("model", {"_target_": "tests.test_config.Narrow", "width": 3, "depth": 3})
 
 
 def test_a_function_is_bound_not_called() -> None:

@@ -193,7 +193,7 @@ def test_the_memory_credits_drops_to_the_cells_that_were_changed():
     ("key", "value"),
     [
         ("budget", 0), ("budget", -3), ("cleanup", -1), ("grid", 0), ("levels", 0), ("draws", 0),
-        ("top_k", 0), ("norm", "l3"), ("answers", "logits"), ("target", "-1"), ("target", "cat"),
+        ("norm", "l3"), ("target", "-1"), ("target", "cat"),
         ("target", "²"), ("sizes", []), ("sizes", [[1, 9]]), ("sizes", [[1]]), ("windows", []),
         ("windows", [0]), ("levels", 256), ("draws", 257),
     ],

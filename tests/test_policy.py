@@ -101,7 +101,7 @@ def test_a_policy_for_clips_of_another_length_is_refused(policy):
 
 
 def test_rules_that_the_networks_do_not_depend_on_may_differ(policy):
-    policy.check_fits(GameConfig(**RULES, budget=7, norm="l1", cleanup=3, answers="label"), 8)
+    policy.check_fits(GameConfig(**RULES, budget=7, norm="l1", cleanup=3), 8)
 
 
 def content(policy, path):

@@ -149,12 +149,18 @@ def brighten(clip: Frames, severity: int, rng: np.random.Generator) -> Frames:
 def toy_env(
     victim: Victim | None = None, dataset: ClipDataset | None = None, **kwargs: Any
 ) -> VideoAttackEnv:
-    """The environment on toys; keywords that are no arguments of it are rules of the game."""
+    """The environment on toys; keywords that are no arguments of it are rules of the game.
+
+    `answers` and `top_k` are the victim's.
+    """
+    victim = victim or BrightnessVictim()
+    victim.answers = kwargs.pop("answers", victim.answers)
+    victim.top_k = kwargs.pop("top_k", victim.top_k)
     own = {"severity", "flat_obs", "flat_actions", "render_mode", "distort"}
     arguments = {key: kwargs.pop(key) for key in own & kwargs.keys()}
     config = GameConfig(**{"grid": 4, "budget": 20, "sizes": [[1, 1], [2, 2], [4, 4]], **kwargs})
     env = VideoAttackEnv(
-        victim or BrightnessVictim(),
+        victim,
         DarkClips() if dataset is None else dataset,
         arguments.pop("distort", brighten),
         config=config,

@@ -27,7 +27,7 @@ class Rules:
     """What all attacks of one comparison share.
 
     Attributes:
-        game: budget, clean-up, norm, what the victim answers, target.
+        game: budget, clean-up, norm, target.
         distort: the distortion, (clip, severity, rng) -> clip.
         severity: 1 to 5.
         classes: number of classes of the victim.
@@ -104,13 +104,13 @@ class Attack(ABC):
 
         A clip's result depends on its own id and the seed, not on its neighbours.
         """
-        return converse(victim, (self._talk(clip, seed) for clip in clips), width)
+        return converse(victim, (self._talk(victim, clip, seed) for clip in clips), width)
 
-    def _talk(self, clip: Clip, seed: int) -> Talk[AttackResult]:
+    def _talk(self, victim: Victim, clip: Clip, seed: int) -> Talk[AttackResult]:
         rng = np.random.default_rng([seed, zlib.crc32(clip.id.encode())])
         game = self.rules.game
         goal = choose_goal(clip.label, self.rules.classes, game.target, rng)
-        ledger = open_ledger(clip, goal or Goal(clip.label), game)
+        ledger = open_ledger(clip, goal or Goal(clip.label), game, victim)
         clean = (yield ledger, clip.frames[None])[0]
         assert ledger.clean_scores is not None  # settled with the answer just above
         task = Task(ledger, clean, rng)

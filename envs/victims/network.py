@@ -1,0 +1,206 @@
+"""A PyTorch network as a victim: what all of them share, whatever their architecture."""
+
+import logging
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from envs.clip import Frames, Sampling
+from envs.victims.base import Scores, Victim, VictimError
+from envs.victims.device import choose_device
+from envs.victims.weights import load_into, load_state, unwrap
+
+# PyTorch convolves a single float32 clip of up to so many numbers (C * T * H) without oneDNN, so
+# slowly that two such clips take half the time of one.
+_SLOW = 20480
+
+log = logging.getLogger(__name__)
+
+
+class NetVictim(Victim):
+    """A network with its preprocessing; a subclass names both and writes `make_net`.
+
+    Args:
+        weights: checkpoint, a path or URL; None gives random weights, for trying things out. The
+            number of classes is read from it.
+        sha256: expected digest of the weights, or its first digits; None skips the check.
+        head: checkpoint {"weight": (K, F), "bias": (K,), "classes": K names} of a linear layer that
+            replaces the network's last one.
+        labels: text file with one class name a line in the order of the scores; None takes the
+            names that head or weights hold, or calls the classes class_000, class_001, ...
+        frames: T, frames of a clip; also `size`, `short_side`, `stride`, `spread`: see Sampling.
+        size: side of the square frames, in pixels.
+        short_side: shorter side before the crop, in pixels; None resizes without a crop.
+        stride: distance between sampled frames.
+        spread: centre, uniform or steps.
+        device: "auto" (the GPU if there is one), "cpu", "cuda" or "cuda:1".
+        precision: "float32", or "bf16" for autocast to bfloat16.
+        max_batch: the most clips that go through the network at once.
+        seed: of random weights.
+
+    Attributes:
+        mean, std: of each RGB channel on the [0, 1] scale, taken off and divided by.
+        layout: order of the axes that the network takes, "NCTHW" or "NTCHW".
+        last_layer: dotted name of the last layer, an nn.Linear or a 1x1x1 nn.Conv3d over features.
+        outputs: classes of the network when its weights are random.
+        convolves: the network is one of 3-D convolutions (they want another memory layout).
+        net: the network, in eval mode, (N, ...) to logits (N, classes).
+
+    Raises:
+        VictimError: a file is missing or does not fit, or the device cannot be used.
+        ValueError: no such precision, or a sampling that cannot be.
+    """
+
+    mean: ClassVar[tuple[float, float, float]] = (0.45, 0.45, 0.45)
+    std: ClassVar[tuple[float, float, float]] = (0.225, 0.225, 0.225)
+    layout: ClassVar[Literal["NCTHW", "NTCHW"]] = "NCTHW"
+    last_layer: ClassVar[str]
+    outputs: ClassVar[int] = 400
+    convolves: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        weights: str | None = None,
+        sha256: str | None = None,
+        head: str | None = None,
+        labels: str | None = None,
+        frames: int = 16,
+        size: int = 112,
+        short_side: int | None = 128,
+        stride: int = 2,
+        spread: str = "centre",
+        device: str = "auto",
+        precision: Literal["float32", "bf16"] = "float32",
+        max_batch: int = 32,
+        seed: int = 0,
+    ) -> None:
+        if precision not in ("float32", "bf16"):
+            raise ValueError(f"precision={precision!r}: choose float32 or bf16")
+        self.sampling = Sampling(frames, size, short_side, stride, spread)
+        self.max_batch = max_batch
+        self.device = choose_device(device)
+        self._bf16 = precision == "bf16"
+        names = read_labels(labels) if labels is not None else None
+        own = None if head is not None else names  # with a head, names are the head's
+        net, kept = self._load(weights, own, sha256) if weights else (self._random(own, seed), None)
+        if head is not None:
+            kept = self._put_head(net, head, names)
+        count = len(self.last(net).weight)
+        self.classes = names or kept or tuple(f"class_{i:03d}" for i in range(count))
+        net.eval().requires_grad_(False)
+        self.net = net.to(self.device)
+        if self.convolves:  # clips come in this layout, and convolutions are up to twice as fast
+            self.net.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # no stub
+        scale = torch.tensor([self.mean, self.std], device=self.device) * 255
+        self._mean, self._std = scale.view(2, 3, *(1,) * 3)
+
+    @abstractmethod
+    def make_net(self, classes: int) -> nn.Module:
+        """The network with `classes` outputs and freshly initialised weights."""
+
+    def rename(self, state: dict[str, Any]) -> dict[str, Any]:
+        """A public checkpoint's tensors under the names of `make_net`'s network."""
+        return state
+
+    def last(self, net: nn.Module) -> nn.Linear | nn.Conv3d:
+        """The last layer of the network; its weight is (classes, features) or (..., 1, 1, 1)."""
+        layer = net.get_submodule(self.last_layer)
+        assert isinstance(layer, nn.Linear | nn.Conv3d)
+        return layer
+
+    def replace_last(self, net: nn.Module, layer: nn.Linear) -> None:
+        """Put another linear layer (F to K) in the place of the last one."""
+        parent, _, name = self.last_layer.rpartition(".")
+        new: nn.Module = layer
+        if isinstance(self.last(net), nn.Conv3d):
+            new = nn.Conv3d(layer.in_features, layer.out_features, 1)
+            values = {"weight": layer.weight[..., None, None, None], "bias": layer.bias}
+            new.load_state_dict(values)
+        setattr(net.get_submodule(parent), name, new)
+
+    def preprocess(self, clips: Frames) -> Tensor:
+        """Normalised float32 (N, 3, T, H, W), or (N, T, 3, H, W), of uint8 clips (N, T, H, W, 3)."""
+        # torch.tensor copies: arrays that come through Ray are read-only.
+        x = torch.tensor(np.ascontiguousarray(clips), device=self.device).permute(0, 4, 1, 2, 3)
+        x = x.float().sub_(self._mean).div_(self._std)
+        return x if self.layout == "NCTHW" else x.transpose(1, 2)
+
+    def logits(self, clips: Frames) -> Tensor:
+        """Logits, float32 (N, classes) on the device, of uint8 clips (N, T, H, W, 3)."""
+        count, T, H = clips.shape[:3]
+        if self.convolves and count == 1 and 3 * T * H <= _SLOW and self.device.type == "cpu":
+            clips = clips if self._bf16 else np.repeat(clips, 2, axis=0)
+        # TF32 would round differently for each batch size.
+        with (
+            torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+            torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16),
+        ):
+            found: Tensor = self.net(self.preprocess(clips))
+        return found[:count].float()
+
+    @torch.inference_mode()
+    def predict(self, clips: Frames) -> Scores:
+        """Softmax probabilities, float32 (N, classes), of uint8 clips (N, T, H, W, 3)."""
+        return self.logits(clips).softmax(dim=1).cpu().numpy()
+
+    def _random(self, names: tuple[str, ...] | None, seed: int) -> nn.Module:
+        log.warning(
+            "%s has random weights: give model.weights=... for a victim worth attacking",
+            type(self).__name__,
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return self.make_net(len(names) if names else self.outputs)
+
+    def _load(
+        self, weights: str, names: tuple[str, ...] | None, sha256: str | None
+    ) -> tuple[nn.Module, tuple[str, ...] | None]:
+        checkpoint = load_state(weights, sha256)
+        state = self.rename(unwrap(checkpoint))
+        last = state.get(f"{self.last_layer}.weight")
+        count = len(last) if isinstance(last, Tensor) and last.ndim else self.outputs
+        if names is not None and len(names) != count:
+            raise VictimError(
+                f"labels hold {len(names)} names but {weights} has {count} classes: "
+                "give the label file of these weights"
+            )
+        net = self.make_net(count)
+        load_into(net, state, weights)
+        kept = checkpoint.get("classes")
+        return net, tuple(kept) if isinstance(kept, list | tuple) and len(kept) == count else None
+
+    def _put_head(
+        self, net: nn.Module, path: str, names: tuple[str, ...] | None
+    ) -> tuple[str, ...]:
+        state: Mapping[str, Any] = load_state(path)
+        kept = state.get("classes")
+        if not isinstance(kept, list | tuple) or not all(isinstance(name, str) for name in kept):
+            raise VictimError(f"{path} is no head: it needs weight, bias and a list of classes")
+        if names is not None and len(names) != len(kept):
+            raise VictimError(f"labels hold {len(names)} names but {path} has {len(kept)} classes")
+        layer = nn.Linear(self.last(net).weight.shape[1], len(kept))
+        load_into(layer, {key: state[key] for key in state if key != "classes"}, path)
+        self.replace_last(net, layer)
+        return tuple(kept)
+
+
+def read_labels(path: str) -> tuple[str, ...]:
+    """Class names from a text file, one a line.
+
+    Raises:
+        VictimError: the file cannot be read, is empty or repeats a name.
+    """
+    try:
+        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise VictimError(f"cannot read labels from {path}: give one class name a line") from error
+    names = tuple(line.strip() for line in lines if line.strip())
+    if not names or len(set(names)) != len(names):
+        raise VictimError(f"{path} must hold distinct class names, one a line")
+    return names
