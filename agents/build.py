@@ -150,6 +150,7 @@ def build_game(config: Mapping[str, Any]) -> GameConfig:
 # The smallest value of each number that the commands themselves use.
 LOWEST = {
     "seed": 0, "clips": 0, "examples": 0, "threads": 0, "side_by_side": 1, "queries": 1, "keep": 1,
+    "epochs": 1, "batch": 1,
     "validation.clips": 1, "validation.every": 1, "algo.batch": 1, "algo.minibatch": 1,
     "algo.epochs": 1, "algo.hidden": 2, "cluster.runners": 0, "cluster.games_per_runner": 1,
 }  # fmt: skip
@@ -163,6 +164,8 @@ def check_setting(config: Mapping[str, Any]) -> None:
             value = value.get(name) if isinstance(value, Mapping) else None
         if value is not None and value < low:
             raise ConfigError(f"{key}={value}: must be at least {low}")
+    if config.get("layers", "head") not in ("head", "all"):
+        raise ConfigError(f"layers={config['layers']!r}: choose head or all")
     if "algo" in config and config["algo"]["minibatch"] > config["algo"]["batch"]:
         raise ConfigError(
             f"algo.minibatch={config['algo']['minibatch']}: must be at most "
@@ -170,13 +173,15 @@ def check_setting(config: Mapping[str, Any]) -> None:
         )
     if "cluster" in config and config["cluster"]["victim"] not in ("inline", "actor"):
         raise ConfigError(f"cluster.victim={config['cluster']['victim']!r}: choose inline or actor")
-    build_game(config["env"])
+    if "env" in config:
+        build_game(config["env"])
     try:
         check_answers(config["model"]["answers"], config["model"]["top_k"])
     except ValueError as fault:
         raise ConfigError(f"model.{fault}") from fault
-    for group in ("dataset", "model", "distortion"):
-        locate(config[group]["_target_"])
+    for group in ("dataset", "model", "defence", "distortion"):
+        if (config.get(group) or {}).get("_target_"):
+            locate(config[group]["_target_"])
 
 
 def build_setting(config: Mapping[str, Any]) -> Setting:

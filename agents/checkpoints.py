@@ -11,6 +11,9 @@ if TYPE_CHECKING:  # evaluation reads run folders without Ray
     from ray.rllib.algorithms.algorithm import Algorithm
 
 
+LAST = "last.pt"  # the one checkpoint of a fine-tuning run
+
+
 class CheckpointError(RuntimeError):
     """No checkpoint, or one of other settings."""
 

@@ -15,13 +15,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from agents.build import ConfigError, check_setting
-from agents.checkpoints import CheckpointError, read_state
+from agents.checkpoints import LAST, CheckpointError, saved
 from agents.policy import PolicyError
 from agents.schema import register
 from envs.datasets.base import DatasetError
 from envs.victims.base import VictimError
 
 RUNS = Path("runs")
+RECORD = "config.yaml"  # a run's own configuration, in its folder
 # What an evaluation takes over from the training run of its policy.
 CARRIED = ("dataset", "model", "defence", "distortion", "env", "experiment")
 EXPECTED = (ConfigError, CheckpointError, PolicyError, DatasetError, VictimError, OSError)
@@ -38,10 +39,14 @@ def prepare() -> None:
 def new_run(kind: str, resume: bool) -> str:
     """A new folder for a run, or the newest one of this kind that holds a checkpoint."""
     if resume:
-        states = sorted(RUNS.glob(f"{kind}-*/checkpoints/iteration_*/state.json"))
-        if not states:
+        begun = [
+            folder
+            for folder in sorted(RUNS.glob(f"{kind}-*"))
+            if saved(folder / "checkpoints") or (folder / LAST).exists()
+        ]
+        if not begun:
             raise CheckpointError(f"nothing to resume below {RUNS}: start without resume=true")
-        return str(states[-1].parents[2])
+        return str(begun[-1])
     return str(RUNS / f"{kind}-{datetime.now():%Y-%m-%d_%H-%M-%S}-{os.getpid()}")
 
 
@@ -62,9 +67,10 @@ def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment] # a mapping at the top
     folder = Path(HydraConfig.get().runtime.output_dir)
     check_setting(plain)
-    record = folder / "config.yaml"
+    record = folder / RECORD
     if plain.get("resume"):
-        read_state(folder / "checkpoints")
+        if not record.exists():
+            raise CheckpointError(f"{folder} holds no run: start without resume=true")
         refuse_changes(plain, yaml.safe_load(record.read_text()))
     elif record.exists():
         raise ConfigError(f"{folder} holds a run: go on with resume=true, or name another run_dir")

@@ -1,7 +1,12 @@
 """Writing a result so that a reader sees the whole file or none."""
 
+import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import torch
 
 
 def write_whole(path: str | Path, data: bytes) -> None:
@@ -29,3 +34,10 @@ def write_whole(path: str | Path, data: bytes) -> None:
             "free some space there or choose another folder"
         )
         raise OSError(error.errno, sentence) from error
+
+
+def save_tensors(path: str | Path, state: Mapping[str, Any]) -> None:
+    """Write a dictionary of tensors and plain values, whole or not at all; raises OSError as above."""
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    write_whole(path, buffer.getvalue())

@@ -1,6 +1,5 @@
 """Policy: both trained actors in one file, acting without Ray."""
 
-import io
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.files import write_whole
+from agents.files import save_tensors
 from agents.networks import Actor, make_actor
 from envs.episode import AGENTS
 from envs.game_config import GameConfig
@@ -79,9 +78,7 @@ class Policy:
             "facts": self.facts,
             "actors": {agent: actor.state_dict() for agent, actor in self.actors.items()},
         }
-        buffer = io.BytesIO()
-        torch.save(content, buffer)
-        write_whole(path, buffer.getvalue())
+        save_tensors(path, content)
 
     @classmethod
     def load(cls, path: Path) -> "Policy":

@@ -88,8 +88,28 @@ class EvaluateConfig(RunConfig):
     checkpoint: str | None = MISSING
 
 
+@dataclass
+class FinetuneConfig:
+    """conf/finetune.yaml."""
+
+    dataset: Any = MISSING
+    model: Any = MISSING
+    layers: str = MISSING
+    classes: list[str] | None = MISSING
+    epochs: int = MISSING
+    batch: int = MISSING
+    lr: float = MISSING
+    weight_decay: float = MISSING
+    mirror: bool = MISSING
+    seed: int = MISSING
+    threads: int = MISSING
+    resume: bool = MISSING
+    run_dir: str = MISSING
+
+
 def register() -> None:
     """Make the schemas known to Hydra."""
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="evaluate_schema", node=EvaluateConfig)
+    store.store(name="finetune_schema", node=FinetuneConfig)

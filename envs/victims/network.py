@@ -144,6 +144,24 @@ class NetVictim(Victim):
             found: Tensor = self.net(self.preprocess(clips))
         return found[:count].float()
 
+    @torch.no_grad()
+    def features(self, clips: Frames) -> Tensor:
+        """What the last layer sees, (N, F): its inputs averaged over views and places."""
+        seen: list[Tensor] = []
+
+        def note(_: nn.Module, inputs: tuple[Tensor]) -> None:
+            seen.append(inputs[0])
+
+        hook = self.last(self.net).register_forward_pre_hook(note)
+        try:
+            self.logits(clips)
+        finally:
+            hook.remove()
+        found = seen[0].float()
+        if found.ndim > 2:  # (N, F, ...), the form of a convolution's input
+            found = found.flatten(2).mean(dim=2)
+        return found.view(-1, len(found) // len(clips), found.shape[1]).mean(dim=1)
+
     @torch.inference_mode()
     def predict(self, clips: Frames) -> Scores:
         """Softmax probabilities, float32 (N, classes), of uint8 clips (N, T, H, W, 3)."""
