@@ -10,19 +10,25 @@ import hydra
 import torch
 from omegaconf import DictConfig
 
+from agents.attacks.no_attack import NoAttack
 from agents.build import build_setting
 from agents.config import carry_settings, plain_errors, prepare, start
 from agents.evaluation import evaluate
+from agents.robustness import measure
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="evaluate")
 def main(config: DictConfig) -> None:
-    """Build, attack, report."""
+    """Build, attack (or, with attack=none, classify), report."""
     plain, folder = start(config)
     if plain["threads"]:
         torch.set_num_threads(plain["threads"])
     setting = build_setting(plain)
-    evaluate([setting.attack(plain["attack"])], setting, plain, folder)
+    attack = setting.attack(plain["attack"])
+    if isinstance(attack, NoAttack):
+        measure(attack.severities, setting, plain, folder)
+    else:
+        evaluate([attack], setting, plain, folder)
 
 
 if __name__ == "__main__":

@@ -229,4 +229,7 @@ def make_victim(config: Mapping[str, Any]) -> Victim:
     if defence["_target_"] is None:
         return victim
     votes, seed = defence.pop("votes"), defence.pop("seed")
-    return Defended(victim, build("defence", defence), votes=votes, seed=seed)
+    try:
+        return Defended(victim, build("defence", defence), votes=votes, seed=seed)
+    except ValueError as fault:
+        raise ConfigError(f"defence: {fault}") from fault

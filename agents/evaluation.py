@@ -65,6 +65,14 @@ def attack_clips(
     return [records[clip] for clip in order]
 
 
+def left_out(records: Sequence[Record]) -> str:
+    """One line: how many clips were not attacked, and why."""
+    wrong = sum(not record["clean_right"] for record in records)
+    there = sum(record["clean_right"] and not record["attacked"] for record in records)
+    also = f", {there} that are of the target class" if there else ""
+    return f"Left out: {wrong} of {len(records)} clips, which the victim gets wrong{also}."
+
+
 def make_record(name: str, setting: Setting, result: AttackResult, seed: int) -> Record:
     """The raw record of one clip, plain values only."""
     ledger = result.ledger
@@ -137,7 +145,7 @@ def evaluate(
         curves = {name: success_curve(records) for name, records in found.items()}
         success_curve_picture(folder / "success.png", curves, setting.game.budget)
     ours, *others = found.values()
-    notes = [compare(ours, theirs) for theirs in others]
+    notes = [left_out(ours), *(compare(ours, theirs) for theirs in others)]
     for name, markdown in (("table.txt", False), ("table.md", True)):
         text = "\n\n".join([format_table(rows, markdown), *notes])
         (folder / name).write_text(text + "\n")

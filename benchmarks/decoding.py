@@ -24,7 +24,7 @@ def read_opencv(path: Path, sampling: Sampling) -> tuple[Frames, int]:
     available = 0
     while reader.grab():
         available += 1
-    wanted = sample_indices(available, sampling.frames, sampling.stride)
+    wanted = sample_indices(available, sampling)
     reader = cv2.VideoCapture(str(path))
     out = []
     for index in range(wanted[-1] + 1):

@@ -4,18 +4,19 @@ import logging
 import pickle
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 
 from envs.clip import Sampling
+from envs.datasets import files
 from envs.datasets.base import BadClipError, DatasetError, load_clips
 from envs.datasets.ucf101 import Ucf101
+from tests.videos import write
 
-REAL = Path(__file__).parents[1] / "../shared/realdata"
 SMALL = Sampling(frames=4, size=16, short_side=20, stride=2)
 CLASSES = ["surfing", "Horse race", "ARCHERY", "yodelling"]
 NAMES = ("Archery", "HorseRace", "Surfing", "Punch")
@@ -38,14 +39,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (home / "lists").mkdir()
     (home / "lists/testlist01.txt").write_text(lines(range(1, 4), label=False), newline="")
     (home / "lists/trainlist01.txt").write_text(lines(range(4, 11), label=True), newline="")
-    source = home / "source.avi"
-    with av.open(str(source), "w") as container:
-        stream = container.add_stream("mpeg4", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 32, 24, "yuv420p"
-        for i in range(10):
-            picture = np.full((24, 32, 3), 20 * i, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
+    pictures = [np.full((24, 32, 3), 20 * i, np.uint8) for i in range(10)]
+    source = write(home / "source.avi", pictures, "mpeg4", "yuv420p")
     for file in ("testlist01.txt", "trainlist01.txt"):
         for line in (home / "lists" / file).read_text().split():
             if line.endswith(".avi"):
@@ -62,7 +57,8 @@ def broken(home: Path, tmp_path: Path) -> Path:
 
 
 def make(home: Path, part: Any = "test", **options: Any) -> Ucf101:
-    options = {"classes": CLASSES, "sampling": SMALL, "lists": home / "lists"} | options
+    own = {"classes": CLASSES, "sampling": SMALL, "lists": home / "lists", "disk_cache_gb": 0}
+    options = own | options
     return Ucf101(part=part, root=home / "UCF-101", **options)
 
 
@@ -108,9 +104,28 @@ def test_order_is_seeded_and_every_prefix_balanced(home: Path) -> None:
         assert max(counts) - min(counts) <= 1
 
 
-def test_stride_overrides_the_victims(home: Path) -> None:
-    near, far = make(home, stride=1)[0].frames, make(home)[0].frames
+def test_cut_overrides_the_victims_sampling(home: Path) -> None:
+    near, far = make(home, cut={"stride": 1})[0].frames, make(home)[0].frames
     assert np.ptp(near[:, 8, 8, 0]) < 0.7 * np.ptp(far[:, 8, 8, 0])
+    changed = make(home, cut={"spread": "uniform", "short_side": None})
+    assert changed.sampling == replace(SMALL, spread="uniform", short_side=None)
+
+
+@pytest.mark.parametrize(
+    ("cut", "words"),
+    [
+        ({"strides": 2}, r"cut\.strides: choose from stride, spread, short_side"),
+        ({"frames": 8}, r"cut\.frames: .*set model\.frames"),
+        ({"stride": 0}, r"cut\.stride=0: must be at least 1"),
+        ({"stride": "4"}, r"cut\.stride='4': must be a whole number"),
+        ({"stride": None}, r"cut\.stride=None: must be a whole number"),
+        ({"spread": "even"}, r"cut\.spread='even': choose one of centre"),
+        ({"short_side": 15}, r"cut\.short_side=15 is less than size=16"),
+    ],
+)
+def test_cut_names_what_is_wrong(home: Path, cut: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        make(home, cut=cut)
 
 
 def test_missing_videos_are_an_error_unless_allowed(
@@ -148,16 +163,19 @@ def test_foreign_line_and_foreign_victim(broken: Path) -> None:
 
 @pytest.mark.parametrize(
     "option",
-    [{"split": 4}, {"validation_share": 1.0}, {"clips": 0}, {"stride": 0}, {"part": "tests"}],
+    [
+        {"split": 4},
+        {"validation_share": 1.0},
+        {"clips": 0},
+        {"cache_mb": -1},
+        {"disk_cache_gb": -1},
+        {"part": "tests"},
+        {"fill": True, "cache_mb": 0},
+    ],
 )
 def test_options_out_of_range(home: Path, option: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(option))):
         make(home, **option)
-
-
-def test_crop_larger_than_the_short_side(home: Path) -> None:
-    with pytest.raises(ValueError, match="short_side=20 is less than size=32"):
-        make(home, sampling=Sampling(frames=4, size=32, short_side=20))
 
 
 def test_bad_clips_are_skipped_with_their_names(
@@ -199,16 +217,16 @@ def test_memory_forgets_the_longest_unused(home: Path) -> None:
     assert np.array_equal(data[1].frames, one.frames)
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="real clips are not beside the project")
-def test_real_subset_has_the_known_clips() -> None:
-    options: dict[str, Any] = {
-        "sampling": Sampling(),
-        "classes": ["Archery", "Basketball Dunk", "Horse Race"],
-        "root": REAL / "UCF-101",
-        "lists": REAL / "labels/ucfTrainTestlist",
-        "allow_missing": True,
-    }
-    test, train, validation = (Ucf101(p, **options) for p in ("test", "train", "validation"))
-    assert len(test) == 36 and len(train) + len(validation) == 42 and len(validation) >= 6
-    assert test[0].frames.shape == (16, 112, 112, 3)
-    assert test[0].frames.std() > 10
+def test_disk_keeps_clips_for_later_runs(
+    broken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDEO_ATTACK_CACHE", str(tmp_path / "cache"))
+    options: dict[str, Any] = {"disk_cache_gb": 0.01, "cache_mb": 0}
+    first = [clip.frames for clip in make(broken, fill=True, **options)]
+    monkeypatch.setattr(files, "read_frames", None)  # a call would raise
+    again = make(broken, **options)
+    assert all(np.array_equal(clip.frames, old) for clip, old in zip(again, first, strict=True))
+    with pytest.raises(ValueError, match="read-only"):
+        again[0].frames[:] = 0
+    with pytest.raises(TypeError):
+        make(broken, cut={"stride": 1}, **options)[0]

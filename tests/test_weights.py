@@ -1,6 +1,7 @@
 """Protects checkpoint loading: strict, cast, checked, and downloaded at most once, whole or not."""
 
 import hashlib
+import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 
 from envs.victims.base import VictimError
-from envs.victims.weights import CACHE_VARIABLE, load_into, load_state
+from envs.victims.weights import CACHE_VARIABLE, load_into, load_state, unwrap
 
 
 def net() -> nn.Sequential:
@@ -115,9 +116,82 @@ def test_unreachable_server_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_digest_mismatch_names_both(checkpoint: Path) -> None:
-    with pytest.raises(VictimError, match="expected abc") as caught:
-        load_state(checkpoint, "ABC")
+    with pytest.raises(VictimError, match="expected abcdabcd") as caught:
+        load_state(checkpoint, "ABCDABCD")
     assert digest(checkpoint) in str(caught.value)
+
+
+def test_first_digits_of_the_digest_suffice(checkpoint: Path) -> None:
+    whole = digest(checkpoint)
+    for count in (8, 20, 63):
+        load_state(checkpoint, whole[:count].upper())
+    changed = whole[:8] + ("0" if whole[8] != "0" else "1")
+    with pytest.raises(VictimError, match=f"expected {changed}"):
+        load_state(checkpoint, changed)
+
+
+@pytest.mark.parametrize("sha256", ["abc", "", "abcdabc", "x" * 64, "a" * 65, 12345678])
+def test_what_is_no_digest_is_refused(checkpoint: Path, sha256: str) -> None:
+    with pytest.raises(VictimError, match="give 8 to 64 hex digits, in quotes"):
+        load_state(checkpoint, sha256)
+
+
+@pytest.mark.parametrize("name", ["net-{}.pth", "net_kinetics_20220818-{}.pt"])
+def test_digits_in_the_name_of_a_url_are_checked(
+    server: tuple[str, list[str]], checkpoint: Path, tmp_path: Path, name: str
+) -> None:
+    url, _ = server
+    right, wrong = name.format(digest(checkpoint)[:8]), name.format("0123abcd")
+    for file in (right, wrong):
+        (checkpoint.parent / file).write_bytes(checkpoint.read_bytes())
+    with pytest.raises(VictimError, match=rf"{wrong} has sha256 .*, not the expected 0123abcd"):
+        load_state(f"{url}/{wrong}")
+    assert not list((tmp_path / "cache").iterdir())
+    load_state(f"{url}/{right}")
+    load_state(f"{url}/{wrong}", digest(checkpoint))  # the user knows better than the name
+    load_state(checkpoint.parent / wrong)  # a local file may be called anything
+
+
+def test_other_digits_in_a_name_mean_nothing(
+    server: tuple[str, list[str]], checkpoint: Path
+) -> None:
+    url, _ = server
+    for name in ("net_20220818.pth", "net-0123abc.pth", "net-0123abcd.bin"):
+        (checkpoint.parent / name).write_bytes(checkpoint.read_bytes())
+        load_state(f"{url}/{name}")
+
+
+def test_containers_are_unwrapped() -> None:
+    inner = {"module.a": torch.ones(1), "module.b": torch.zeros(1)}
+    for key in ("state_dict", "model", "model_state"):
+        assert list(unwrap({key: inner, "epoch": 3})) == ["a", "b"]
+    assert list(unwrap({"model_state": torch.ones(1)})) == ["model_state"]
+
+
+def test_safetensors_by_path_and_by_url(
+    server: tuple[str, list[str]], checkpoint: Path, tmp_path: Path
+) -> None:
+    safetensors = pytest.importorskip("safetensors.torch", reason="needs the package safetensors")
+    file, module = checkpoint.parent / "net.safetensors", net()
+    state = {key: value.clone() for key, value in net().state_dict().items()}
+    safetensors.save_file(state, file)
+    url, _ = server
+    for source in (str(file), f"{url}/net.safetensors?download=true"):
+        load_into(module, load_state(source, digest(file)), source)
+        assert torch.equal(module[0].weight, state["0.weight"])
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(VictimError, match=r"net\.safetensors is not a checkpoint"):
+        load_state(file)
+
+
+def test_missing_safetensors_is_named(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = checkpoint.with_suffix(".safetensors")
+    file.write_bytes(checkpoint.read_bytes())
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    with pytest.raises(
+        VictimError, match=r'needs safetensors .*pip install -e ".\[transformers\]"'
+    ):
+        load_state(file)
 
 
 class Local:

@@ -1,12 +1,28 @@
-"""No attack: only the clean query, for clean accuracy."""
+"""No attack: clean accuracy, and with severities the robustness to the plain distortion."""
 
-from agents.attacks.base import Attack, Proposals, Task
+from collections.abc import Sequence
+
+from agents.attacks.base import Attack, Proposals, Rules, Task
 
 
 class NoAttack(Attack):
-    """Asks about nothing but the clean clip."""
+    """Asks about nothing but the clean clip.
+
+    Args:
+        rules: see Rules.
+        severities: of the distortion, which `agents.robustness.measure` puts on whole clips.
+
+    Raises:
+        ValueError: a severity that is not 1 to 5, or one given twice.
+    """
 
     name = "none"
+
+    def __init__(self, rules: Rules, *, severities: Sequence[int] = ()) -> None:
+        super().__init__(rules)
+        if len(set(severities)) != len(severities) or not set(severities) <= {1, 2, 3, 4, 5}:
+            raise ValueError(f"severities={list(severities)}: choose from 1 to 5, each once")
+        self.severities = tuple(sorted(severities))
 
     def moves(self, task: Task) -> Proposals:
         """No moves."""

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+from agents.report.layout import lay_out
+
 Row = Mapping[str, object]
 
 
@@ -30,16 +32,7 @@ def format_table(rows: Sequence[Row], markdown: bool = False) -> str:
             )
     lines = [[title for title, _ in COLUMNS]]
     lines += [[cell(row) for _, cell in COLUMNS] for row in rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]
-    text = [
-        [cell.rjust(wide) if i else cell.ljust(wide) for i, (cell, wide) in enumerate(pairs)]
-        for pairs in ([*zip(line, widths, strict=True)] for line in lines)
-    ]
-    if markdown:
-        rule = ["-" * wide if i == 0 else "-" * (wide - 1) + ":" for i, wide in enumerate(widths)]
-        return "\n".join(f"| {' | '.join(line)} |" for line in [text[0], rule, *text[1:]])
-    rule = ["-" * wide for wide in widths]
-    return "\n".join("  ".join(line).rstrip() for line in [text[0], rule, *text[1:]])
+    return lay_out(lines, markdown)
 
 
 def _number(key: str, pattern: str, factor: float = 1) -> Callable[[Row], str]:

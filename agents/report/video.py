@@ -55,7 +55,8 @@ def write_video(
         if codec == "h264":
             colours = {"dst_colorspace": BT709, "dst_color_range": TV_RANGE}
             context = stream.codec_context
-            context.options = {"crf": str(crf)}
+            # Without its macroblock tree x264 writes the same bytes each time.
+            context.options = {"crf": str(crf), "mbtree": "0"}
             context.colorspace = context.color_primaries = context.color_trc = BT709
             context.color_range = TV_RANGE
         for picture in frames:

@@ -1,60 +1,146 @@
 """Data sets of labelled video files: what they share, whatever their lists look like."""
 
 import logging
-from collections import OrderedDict, defaultdict
-from collections.abc import Sequence
-from itertools import chain, zip_longest
+from abc import abstractmethod
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
+from typing import Any, ClassVar, NamedTuple
 
 from envs.clip import Clip, Sampling
-from envs.datasets.base import ClipDataset, DatasetError
+from envs.datasets import clip_cache
+from envs.datasets.base import ClipDataset, DatasetError, Part, check_part
+from envs.datasets.names import find_class
+from envs.datasets.parts import mix
 from envs.datasets.video import read_frames
+
+CHANGES = ("stride", "spread", "short_side")  # of the sampling, that a data set may ask for
 
 log = logging.getLogger(__name__)
 
 
 class VideoFile(NamedTuple):
-    """A video on disk: its path, the index of its class, and a name unique in the data set."""
+    """A listed video.
+
+    Attributes:
+        path: the file, which may be missing.
+        name: its class, as the data set calls it.
+        id: a name unique in the data set.
+        source: the recording that it was cut from, which must not lie in two parts.
+        label: index of the class among the victim's; -1 until it is looked up.
+    """
 
     path: Path
-    label: int
+    name: str
     id: str
+    source: str
+    label: int = -1
 
 
 class VideoDataset(ClipDataset):
-    """Clips cut from video files, the recently used ones kept in memory.
+    """One part of a data set of video files, labelled for a victim.
+
+    Videos of classes that the victim does not know are left out; see `find_class` for how names
+    are matched. Decoded clips are kept on disk, for all runs, and the recently used ones in memory.
+
+    A subclass sets what its `videos` needs, and then calls this constructor.
 
     Args:
-        files: the videos, in the order of their indices.
-        sampling: how a clip is cut.
-        classes: class names, which the files' labels index.
-        cache_mb: MiB of decoded clips that each process keeps; 0 keeps none.
+        part: train, validation or test.
+        sampling: how the victim wants its clips.
+        classes: the victim's class names, which labels index; None takes the data set's own, sorted
+            (of those at hand with `allow_missing`), for training a victim.
+        allow_missing: use the listed files that exist, with a warning, instead of raising.
+        clips: use only this many clips, balanced over the classes; None uses all.
+        seed: of the order of the clips, in which classes take turns.
+        cut: changes to the sampling: any of stride, spread and short_side; None makes none.
+        cache_mb: MiB of decoded clips that each process keeps in memory; 0 keeps none.
+        disk_cache_gb: bound of the clips kept on disk, in 10^9 bytes; 0 keeps none.
+        fill: decode all clips of the part at once, with a progress bar.
 
     Raises:
-        ValueError: the sampling crops more than the short side has.
+        DatasetError: lists or videos are missing, or the victim knows none of the classes.
+        ValueError: an argument is out of its range.
     """
+
+    title: ClassVar[str]  # what messages call the data set
 
     def __init__(
         self,
-        files: Sequence[VideoFile],
+        part: Part,
         sampling: Sampling,
-        classes: Sequence[str],
+        classes: Sequence[str] | None,
+        *,
+        allow_missing: bool = False,
+        clips: int | None = None,
+        seed: int = 0,
+        cut: Mapping[str, Any] | None = None,
         cache_mb: int = 1024,
+        disk_cache_gb: float = 4.0,
+        fill: bool = False,
     ) -> None:
-        if sampling.short_side < sampling.size:
-            raise ValueError(
-                f"short_side={sampling.short_side} is less than size={sampling.size}: "
-                "a crop cannot be larger than the frame"
+        check_part(part)
+        check_range("clips", clips is None or clips > 0, "positive, or null for all")
+        check_range("cache_mb", cache_mb >= 0, "at least 0, which keeps no clips in memory")
+        check_range("disk_cache_gb", disk_cache_gb >= 0, "at least 0, which keeps no clips on disk")
+        check_range(
+            "fill", not fill or bool(cache_mb or disk_cache_gb), "false where no clips are kept"
+        )
+        self.classes = tuple(classes or ())
+        self.allow_missing = allow_missing
+        self.sampling = change_sampling(sampling, cut)
+        files = self.videos(part)
+        if not files:
+            raise DatasetError(
+                f"part {part} of {self.title} is empty: raise its share, or add videos to it"
             )
-        self.classes = tuple(classes)
-        self.sampling = sampling
-        self.files = tuple(files)
-        bytes_each = sampling.frames * sampling.size**2 * 3
+        self.files = tuple(mix(files, seed)[:clips])
+        bytes_each = self.sampling.frames * self.sampling.size**2 * 3
         self._room = cache_mb * 2**20 // bytes_each  # clips
         self._cache: OrderedDict[int, Clip] = OrderedDict()
+        self._disk = clip_cache.ClipCache(None, disk_cache_gb)
+        if fill:
+            clip_cache.fill(self)
+
+    @abstractmethod
+    def videos(self, part: Part) -> list[VideoFile]:
+        """The labelled videos of a part, in any order: those listed, passed through `known`.
+
+        Raises:
+            DatasetError: lists or folders are missing; says what was expected and how to get it.
+        """
+
+    def known(self, files: Sequence[VideoFile], root: Path) -> list[VideoFile]:
+        """The videos of classes that the victim knows, with their labels.
+
+        Args:
+            files: the listed videos.
+            root: the folder that messages name.
+
+        Raises:
+            DatasetError: there are none, or files are missing.
+        """
+        if not self.classes:
+            there = (f.name for f in files if not self.allow_missing or f.path.is_file())
+            self.classes = tuple(sorted(set(there)))
+        labels = {name: find_class(name, self.classes) for name in {file.name for file in files}}
+        found = [
+            file._replace(label=label) for file in files if (label := labels[file.name]) is not None
+        ]
+        strange = sorted(name for name, label in labels.items() if label is None)
+        if files and not found:
+            raise DatasetError(
+                f"the victim knows none of this part's {len(labels)} classes: its own are "
+                f"{shorten(self.classes)}, those of {self.title} {shorten(strange)}; "
+                "choose a victim that was trained on some of them"
+            )
+        if strange:
+            log.info(
+                "%s: %d of %d clips left out, whose %d classes the victim does not know (%s)",
+                self.title, len(files) - len(found), len(files), len(strange), shorten(strange),
+            )  # fmt: skip
+        return keep_present(found, root, self.allow_missing)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -67,7 +153,7 @@ class VideoDataset(ClipDataset):
         clip = self._cache.pop(index, None)
         if clip is None:
             file = self.files[index]
-            frames = read_frames(file.path, self.sampling)
+            frames = self._disk.frames(file.path, self.sampling, read_frames)
             frames.flags.writeable = False  # a caller's change would reach all later readers
             clip = Clip(frames, file.label, file.id)
         if self._room:
@@ -81,14 +167,50 @@ class VideoDataset(ClipDataset):
         return {**self.__dict__, "_cache": OrderedDict()}
 
 
-def class_indices(classes: Sequence[str]) -> dict[str, int]:
-    """Class index by `plain` name."""
-    return {plain(name): index for index, name in enumerate(classes)}
+def change_sampling(sampling: Sampling, changes: Mapping[str, Any] | None) -> Sampling:
+    """The victim's sampling with a user's changes.
+
+    Raises:
+        ValueError: a key that is not to be changed, or a value out of its range.
+    """
+    changes = dict(changes or {})
+    for key, value in changes.items():
+        if key not in CHANGES:
+            why = "; the victim decides it: set model.frames or model.size"
+            raise ValueError(
+                f"cut.{key}: choose from {', '.join(CHANGES)}"
+                f"{why if key in ('frames', 'size') else ''}"
+            )
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if key != "spread" and not whole and not (key == "short_side" and value is None):
+            raise ValueError(f"cut.{key}={value!r}: must be a whole number")
+    try:
+        return replace(sampling, **changes)
+    except ValueError as fault:
+        raise ValueError(f"cut.{fault}") from fault
 
 
-def plain(name: str) -> str:
-    """A class name without case, spaces and underscores, by which names are matched."""
-    return name.replace(" ", "").replace("_", "").casefold()
+def check_range(name: str, fine: bool, allowed: str) -> None:
+    """Raise ValueError unless `fine`, with what is allowed."""
+    if not fine:
+        raise ValueError(f"dataset.{name} must be {allowed}")
+
+
+def check_folder(path: str | Path, key: str, remedy: str) -> Path:
+    """The folder that a key of the configuration names.
+
+    Raises:
+        DatasetError: it is not there; the message ends with the remedy.
+    """
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise DatasetError(f"no folder {folder}: {remedy}, and set dataset.{key} to it")
+    return folder
+
+
+def shorten(names: Sequence[str]) -> str:
+    """The first three names."""
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def keep_present(files: Sequence[VideoFile], root: Path, allow_missing: bool) -> list[VideoFile]:
@@ -98,25 +220,16 @@ def keep_present(files: Sequence[VideoFile], root: Path, allow_missing: bool) ->
         DatasetError: files are missing, and not `allow_missing`, or all of them.
     """
     present = [file for file in files if file.path.is_file()]
-    gone = [file.path for file in files if not file.path.is_file()]
-    if gone:
-        first = ", ".join(str(path.relative_to(root)) for path in gone[:3])
-        text = f"{len(gone)} of {len(files)} videos are missing under {root} (first: {first})"
-        if not present:
-            raise DatasetError(f"{text}: set dataset.root to the folder of the class folders")
-        if not allow_missing:
-            raise DatasetError(
-                f"{text}: complete the download, or set dataset.allow_missing=true to use the rest"
-            )
-        log.warning("%s; going on with the other %d", text, len(present))
+    if len(present) == len(files):
+        return present
+    there = set(present)
+    gone = [str(file.path.relative_to(root)) for file in files if file not in there]
+    text = f"{len(gone)} of {len(files)} videos are missing under {root} (first: {shorten(gone)})"
+    if not present:
+        raise DatasetError(f"{text}: set dataset.root to the folder of the class folders")
+    if not allow_missing:
+        raise DatasetError(
+            f"{text}: complete the download, or set dataset.allow_missing=true to use the rest"
+        )
+    log.warning("%s; going on with the other %d", text, len(present))
     return present
-
-
-def mix(files: Sequence[VideoFile], seed: int) -> list[VideoFile]:
-    """Shuffle within each class and take the classes in turn: each prefix is balanced."""
-    rng = np.random.default_rng(seed)
-    by_class: dict[int, list[VideoFile]] = defaultdict(list)
-    for index in rng.permutation(len(files)):
-        by_class[files[index].label].append(files[index])
-    rounds = zip_longest(*(by_class[label] for label in sorted(by_class)))
-    return [file for file in chain.from_iterable(rounds) if file is not None]

@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,38 +16,51 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from envs.victims.base import VictimError
+from envs.victims.extras import require
 
 CACHE_VARIABLE = "VIDEO_ATTACK_CACHE"
 _CHUNK = 1 << 20
 _TIMEOUT = 60.0  # seconds without a byte
 _SHOWN = 3  # keys named in an error
+_DIGITS = 8  # of a digest: the fewest that identify a file, and those that public names end in
+_NAMED_DIGITS = re.compile(rf"-([0-9a-f]{{{_DIGITS}}})\.pth?$")
 
 
 def load_state(path: str | Path, sha256: str | None = None) -> dict[str, Any]:
     """The dictionary that a checkpoint file holds, on the CPU, with nothing executed on loading.
 
     A URL is downloaded once into the folder that the environment variable VIDEO_ATTACK_CACHE
-    names (~/.cache/video-attack-marl unless set).
+    names (~/.cache/video-attack-marl unless set). A URL whose file name ends in "-", eight hex
+    digits and ".pt" or ".pth" states the beginning of its digest, as torch.hub reads such names;
+    it is checked unless `sha256` says otherwise.
 
     Args:
-        path: a local file, or an http(s) URL.
-        sha256: the expected digest of the file, 64 hex digits; None skips the check.
+        path: a local file, or an http(s) URL; a name in .safetensors means that format.
+        sha256: the expected digest of the file, or its first hex digits, at least 8; None checks
+            only what the name of a URL states.
 
     Raises:
         VictimError: the file is missing, cannot be downloaded, has another digest, or is no
-            checkpoint that can be loaded with `weights_only=True`.
+            checkpoint that can be loaded with `weights_only=True`; or safetensors is missing.
     """
     source = str(path)
+    _check_digits(sha256)
     if urlsplit(source).scheme in ("http", "https"):
-        file = _download(source, sha256)
+        named = _NAMED_DIGITS.search(urlsplit(source).path)
+        file = _download(source, sha256 or (named.group(1) if named else None))
     else:
         file = Path(path).expanduser()
         if not file.is_file():
             raise VictimError(f"no weights at {file}: give the path of a checkpoint or a URL")
         _check_digest(file, sha256, source)
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises a dozen kinds for files that are no checkpoint
+        if file.suffix == ".safetensors":
+            state = require("safetensors.torch", "transformers", source).load_file(file)
+        else:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+    except VictimError:
+        raise
+    except Exception as error:  # both raise a dozen kinds for files that are no checkpoint
         raise VictimError(
             f"{source} is not a checkpoint of plain tensors ({type(error).__name__}): "
             "save the model's state_dict() with torch.save, or fetch a cut-off file again"
@@ -59,8 +73,11 @@ def load_state(path: str | Path, sha256: str | None = None) -> dict[str, Any]:
 
 
 def unwrap(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The tensors by name: out of a "state_dict" or "model" entry, without a "module." prefix."""
-    for key in ("state_dict", "model"):
+    """The tensors by name: out of a usual container, and without a "module." prefix.
+
+    Containers are entries "state_dict", "model" and "model_state".
+    """
+    for key in ("state_dict", "model", "model_state"):
         inner = state.get(key)
         if isinstance(inner, Mapping):
             return unwrap(inner)
@@ -119,6 +136,14 @@ def _list_fault(what: str, keys: Iterable[str]) -> str:
     return f"{len(found)} {what} ({', '.join(found[:_SHOWN])}{more})"
 
 
+def _check_digits(sha256: str | None) -> None:
+    if sha256 is None:
+        return
+    # YAML reads eight digits without quotes as a number.
+    if not isinstance(sha256, str) or not re.fullmatch(rf"[0-9a-fA-F]{{{_DIGITS},64}}", sha256):
+        raise VictimError(f"sha256={sha256!r}: give {_DIGITS} to 64 hex digits, in quotes")
+
+
 def _check_digest(file: Path, sha256: str | None, source: str) -> None:
     if sha256 is None:
         return
@@ -126,10 +151,10 @@ def _check_digest(file: Path, sha256: str | None, source: str) -> None:
     with file.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
-    if digest.hexdigest() != sha256.lower():
+    if not digest.hexdigest().startswith(sha256.lower()):
         raise VictimError(
             f"{source} has sha256 {digest.hexdigest()}, not the expected {sha256.lower()}: "
-            "fetch the file again or correct the digest"
+            "fetch the file again, or give the right digest as sha256"
         )
 
 

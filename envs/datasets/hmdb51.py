@@ -1,0 +1,100 @@
+"""HMDB-51: 6,766 clips of 51 human actions (Kuehne et al., ICCV 2011), as downloaded."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from envs.clip import Sampling
+from envs.datasets.base import DatasetError, Part
+from envs.datasets.files import VideoDataset, VideoFile, check_folder, check_range
+from envs.datasets.parts import cut_validation
+
+PAGE = "https://serre-lab.clps.brown.edu/resource/hmdb-a-large-human-motion-database/"
+# Use of a clip in a split: 0 not at all, 1 train, 2 test.
+_LINE = re.compile(r"(?P<video>\S+)\.avi\s+(?P<use>[012])")
+# What follows the class in a name: visible parts of the body, motion of the camera, number of
+# people, point of view, quality, and a number of the clip.
+_CODES = r"_[a-z]_[a-z]{2}_np\d+_[a-z]{2}_[a-z]{3}_\d+"
+
+
+class Hmdb51(VideoDataset):
+    """One part of an official split of HMDB-51, labelled for a victim.
+
+    Train and test follow the official lists, which leave some clips of each class unused;
+    validation is cut from the train list by source videos, which the file names tell.
+
+    Args:
+        part: train, validation or test.
+        sampling: how the victim wants its clips.
+        classes: the victim's class names, which labels index.
+        root: the folder that holds one folder of .avi files a class.
+        lists: the folder of the 153 split files, such as climb_test_split1.txt.
+        split: official split, 1, 2 or 3.
+        validation_share: share of each class's sources in the train list that go to validation.
+        **options: see `VideoDataset`.
+
+    Raises:
+        DatasetError: lists or videos are missing, or the victim knows none of the classes.
+        ValueError: an argument is out of its range.
+    """
+
+    title = "HMDB-51"
+
+    def __init__(
+        self,
+        part: Part,
+        sampling: Sampling,
+        classes: Sequence[str] | None,
+        *,
+        root: str | Path,
+        lists: str | Path,
+        split: int = 1,
+        validation_share: float = 0.15,
+        **options: Any,
+    ) -> None:
+        check_range("split", split in (1, 2, 3), "1, 2 or 3")
+        check_range("validation_share", 0 <= validation_share < 1, "at least 0 and below 1")
+        self.root, self.lists, self.split = root, lists, split
+        self.validation_share = validation_share
+        super().__init__(part, sampling, classes, **options)
+
+    def videos(self, part: Part) -> list[VideoFile]:
+        """The videos of the official lists, less those cut off for another part."""
+        get = f"get test_train_splits.rar from {PAGE}, unpack it"
+        folder, ending = check_folder(self.lists, "lists", get), f"_test_split{self.split}.txt"
+        lists = sorted(folder.glob(f"*{ending}"))
+        if not lists:
+            raise DatasetError(
+                f"no list of the name climb{ending} in {folder}: {get}, and set dataset.lists "
+                "to the folder of its 153 files"
+            )
+        root = check_folder(
+            self.root, "root", f"get hmdb51_org.rar from {PAGE}, unpack it and the 51 .rar in it"
+        )
+        use = "2" if part == "test" else "1"
+        files = [
+            file
+            for list_ in lists
+            for file in _read_list(list_, root, list_.name.removesuffix(ending), use)
+        ]
+        return cut_validation(self.known(files, root), self.validation_share, part)
+
+
+def _read_list(file: Path, root: Path, name: str, use: str) -> list[VideoFile]:
+    """The videos of one class that the list gives this use."""
+    source = re.compile(rf"(?P<source>.+)_{re.escape(name)}{_CODES}")
+    files = []
+    for number, line in enumerate(file.read_text(errors="replace").splitlines(), start=1):
+        match = _LINE.fullmatch(line.strip())
+        if match and match["use"] == use:
+            video = match["video"]
+            told = source.fullmatch(video)
+            path = root / name / f"{video}.avi"
+            files.append(VideoFile(path, name, video, told["source"] if told else video))
+        elif line.strip() and not match:
+            raise DatasetError(
+                f"{file}, line {number}: expected name.avi and 0, 1 or 2, not {line.strip()!r}; "
+                f"get the official lists from {PAGE}"
+            )
+    return files

@@ -1,0 +1,30 @@
+"""JPEG compression of every frame."""
+
+import cv2
+import numpy as np
+
+from envs.clip import Frames
+
+
+def jpeg(clip: Frames, rng: np.random.Generator, *, quality: int) -> Frames:
+    """Encode and decode each frame by itself; nothing is random.
+
+    Source: Das et al., "Keeping the bad guys out" (2017); Guo et al., ICLR 2018, who use a quality
+    of 75.
+
+    Args:
+        clip: uint8 (T, H, W, 3).
+        rng: unused.
+        quality: 1 to 100; less is more compression, and a stronger defence that costs more accuracy.
+
+    Raises:
+        ValueError: quality is out of its range.
+    """
+    if quality not in range(1, 101):
+        raise ValueError(f"quality={quality!r}: choose a whole number from 1 to 100")
+    out = np.empty_like(clip)
+    for t, frame in enumerate(clip):
+        bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
+        _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
+        out[t] = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return out

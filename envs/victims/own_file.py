@@ -1,0 +1,123 @@
+"""A user's own network in a file as a victim: what is the same for each kind of file."""
+
+import contextlib
+import zipfile
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from envs.clip import Frames
+from envs.victims.base import VictimError
+from envs.victims.own import OwnVictim, one_line
+from envs.victims.preprocess import Preprocess, run_in_pieces
+
+
+class FileVictim(OwnVictim):
+    """A network in a file, with its weights; a subclass writes `load` and `run`.
+
+    It is asked about noise when it is loaded, so that a file that does not fit is known at once;
+    these clips belong to no attack and are not counted.
+
+    Args:
+        path: the file. Loading may run what is in it: take it from a trusted source only.
+        layout: also `mean`, `std`, `channels`: see Preprocess.
+        mean: of each RGB channel on the [0, 1] scale; None passes the bytes as they are.
+        std: of each RGB channel on the [0, 1] scale.
+        channels: rgb or bgr.
+        device: "auto" (the GPU if there is one), "cpu", "cuda" or "cuda:1".
+        **shared: see OwnVictim. Labels and classes may be left out.
+
+    Attributes:
+        batch: (fewest, most) clips that the network takes at once; a most of None has no bound.
+        takes: the dtype that the network takes; None leaves it at what preprocessing gives.
+
+    Raises:
+        VictimError: no such file, one of another kind, or a network that does not fit the clips.
+        ValueError: a value out of its range.
+    """
+
+    batch: tuple[int, int | None] = (1, None)
+    takes: torch.dtype | None = None
+    device: torch.device
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        layout: str = "NCTHW",
+        mean: Sequence[float] | None = (0.45, 0.45, 0.45),
+        std: Sequence[float] | None = (0.225, 0.225, 0.225),
+        channels: str = "rgb",
+        device: str = "auto",
+        **shared: Any,
+    ) -> None:
+        super().__init__(**shared)
+        self.preprocess, self._layout = Preprocess(layout, mean, std, channels), layout
+        file = Path(path).expanduser()
+        if not file.is_file():
+            raise VictimError(f"no model at {file}: give the path of a file as model.path")
+        self.source = str(file)
+        self.load(file, device)
+        if self.takes and not self.takes.is_floating_point and not self.preprocess.raw:
+            raise VictimError(f"{file} takes {self.takes}, not floats: set model.mean=null")
+        self.try_out()
+
+    @abstractmethod
+    def load(self, file: Path, device: str) -> None:
+        """Load the network; sets `device`, `batch` and `takes`."""
+
+    @abstractmethod
+    def run(self, x: Tensor) -> Any:
+        """The network's answer to preprocessed clips on the device."""
+
+    def ask(self, clips: Frames) -> Any:
+        """The network's answer to uint8 clips (N, T, H, W, 3)."""
+        x = self.preprocess(clips, self.device)
+        return run_in_pieces(self.run, x.to(self.takes or x.dtype), *self.batch)
+
+    def try_out(self) -> None:
+        """Ask about noise; an error of the network says which keys may be wrong."""
+        try:
+            super().try_out()
+        except VictimError:
+            raise
+        except Exception as error:  # whatever its runtime raises for a shape that it does not take
+            raise VictimError(
+                f"{self.source} takes no clips of {self.sampling.frames} frames of "
+                f"{self.sampling.size} pixels in the order {self._layout} ({one_line(error)}): "
+                "set model.frames, model.size and model.layout as it was exported"
+            ) from error
+
+
+def check_kind(file: Path, wanted: str, remedy: str) -> None:
+    """Raise VictimError, which says what the file is instead, unless it is of a kind.
+
+    Nothing in the file is run.
+
+    Args:
+        file: an existing file.
+        wanted: "TorchScript", "torch.export" or "ONNX"; of the last one, only archives are refused.
+        remedy: how to make a file of this kind.
+    """
+    inside: set[str] = set()
+    # A file that is no archive, or a broken one, holds nothing that could be told.
+    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+        inside = {*names, *(name.partition("/")[2] for name in names)}
+    kind, use = "", ""
+    if "constants.pkl" in inside:
+        kind, use = "TorchScript", "use model=torchscript"
+    elif inside & {"archive_format", "serialized_exported_program.json"}:
+        kind, use = "torch.export", "use model=exported"
+    elif "data.pkl" in inside:
+        raise VictimError(
+            f"{file} is a pickled module or state dict, of no use without its code: {remedy}"
+        )
+    if kind and kind != wanted:
+        raise VictimError(f"{file} is a {kind} file: {use}")
+    if kind != wanted != "ONNX":
+        raise VictimError(f"{file} is no {wanted} file, or is cut off: {remedy}")
