@@ -12,7 +12,7 @@ import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from agents.build import ConfigError, check_setting
 from agents.checkpoints import LAST, CheckpointError, saved
@@ -64,7 +64,7 @@ def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
             holds another run.
         CheckpointError: nothing to resume there, or a run of other settings.
     """
-    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment] # a mapping at the top
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment] # a mapping at the top
     folder = Path(HydraConfig.get().runtime.output_dir)
     check_setting(plain)
     record = folder / RECORD
@@ -149,6 +149,8 @@ def plain_errors() -> Iterator[None]:
 
 def explain(fault: BaseException) -> str:
     """A Hydra error in one line, with the keys that are allowed where one was unknown."""
+    if isinstance(fault, MissingMandatoryValue):
+        return f"{fault.full_key} has no value: add {fault.full_key}=... to the command"
     cause = fault.__cause__
     line = " ".join(str(fault).split())
     if isinstance(cause, OmegaConfBaseException):

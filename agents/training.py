@@ -40,10 +40,13 @@ def train(config: dict[str, Any], run_dir: Path) -> Path:
     """
     if config["threads"]:
         torch.set_num_threads(config["threads"])
+    inline = config["cluster"]["victim"] == "inline"
+    setting = build_setting(config) if inline else None  # its faults show before Ray has started
     start_ray(config["cluster"])
     try:
-        place_victim(config)
-        setting = build_setting(config)
+        if setting is None:
+            place_victim(config)
+            setting = build_setting(config)
         best = Trainer(config, setting, run_dir).run()
         if config["clips"]:
             rules = setting.rules()
@@ -66,14 +69,13 @@ def start_ray(cluster: dict[str, Any]) -> None:
 
 
 def place_victim(config: dict[str, Any]) -> None:
-    """With `cluster.victim=actor`, start the actor and note its name in the configuration."""
-    if config["cluster"]["victim"] == "actor":
-        from agents.victim_actor import start_victim_actor
+    """Start the victim's actor and note its name in the configuration."""
+    from agents.victim_actor import start_victim_actor
 
-        config["victim_actor"] = f"victim-{uuid.uuid4().hex[:8]}"
-        gpus = config["cluster"]["victim_gpus"]
-        # Kept in the configuration, since a named actor dies with its last handle.
-        config["victim_handle"] = start_victim_actor(config, config["victim_actor"], gpus)
+    config["victim_actor"] = f"victim-{uuid.uuid4().hex[:8]}"
+    gpus = config["cluster"]["victim_gpus"]
+    # Kept in the configuration, since a named actor dies with its last handle.
+    config["victim_handle"] = start_victim_actor(config, config["victim_actor"], gpus)
 
 
 class Trainer:

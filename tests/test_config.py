@@ -2,6 +2,7 @@
 the key and what is allowed, shipped configuration is complete and commented, and an evaluation
 takes over the settings of its policy's run."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 
 from agents import config
 from agents.build import ConfigError, accepted, build, build_game, locate
@@ -77,6 +79,7 @@ def test_every_choice_composes_and_its_target_takes_its_keys(composed, name, pat
         ("distortion.severity=9", ["severity"]),
         ("model.precision=fp16", ["model", "bf16"]),
         ("model.answers=logits", ["model.answers", "topk"]),
+        ("model=torchscript", ["model.path has no value", "model.path=..."]),
         ("model.top_k=0", ["model.top_k=0", "at least 1"]),
         ("algo.minibatch=9999", ["algo.minibatch=9999", "algo.batch"]),
         ("side_by_side=0", ["side_by_side=0", "at least 1"]),
@@ -85,14 +88,27 @@ def test_every_choice_composes_and_its_target_takes_its_keys(composed, name, pat
         ("distortion._target_=no.such.filter", ["no.such.filter", "import"]),
     ],
 )
-def test_a_wrong_override_ends_with_one_sentence(override: str, words: list[str], tmp_path) -> None:
-    result = run("train.py", override, f"run_dir={tmp_path}/run")
-    assert result.returncode != 0
-    last = result.stderr.strip().splitlines()[-1]
-    assert last.startswith("error: ")
-    assert "Traceback" not in result.stderr
+def test_a_wrong_override_ends_with_one_sentence(
+    override: str, words: list[str], tmp_path, monkeypatch
+) -> None:
+    """In this process, where the libraries are loaded already."""
+    quiet = ["hydra/job_logging=disabled", "hydra/hydra_logging=disabled"]
+    arguments = ["train.py", override, f"run_dir={tmp_path}/run", *quiet]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
+    GlobalHydra.instance().clear()
+    said = str(stop.value)
+    assert said.startswith("error: ") and "\n" not in said
     for word in words:
-        assert word in last, last
+        assert word in said
+
+
+def test_a_fault_shows_no_traceback(tmp_path) -> None:
+    result = run("train.py", "env.bugdet=3", f"run_dir={tmp_path}/run")
+    assert result.returncode != 0
+    assert result.stderr.strip().splitlines()[-1].startswith("error: unknown key 'env.bugdet'")
+    assert "Traceback" not in result.stderr
 
 
 def test_a_component_refuses_arguments_it_does_not_take() -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from agents.build import Setting, build_game, make_victim
 from agents.evaluation import evaluate
 from envs.clip import Frames
 from envs.victims import endpoint, http_session
-from envs.victims.answers import read_answer
 from envs.victims.base import VictimError
 from envs.victims.endpoint import Endpoint
 from tests.http_servers import Handler, Reply, answer, serve
@@ -252,55 +252,6 @@ def test_keys_out_of_range(keys: dict) -> None:
         victim("http://127.0.0.1:1/", **keys)
 
 
-# Answers that tell less than all scores
-
-NAMES = ("cat", "dog", "cow")
-
-
-def test_labels_are_names_or_indices() -> None:
-    found = read_answer({"labels": ["dog", 2]}, 2, NAMES, "x", answers="label")
-    assert found.tolist() == [[0, 1, 0], [0, 0, 1]]
-
-
-def test_the_best_classes_leave_zeros() -> None:
-    told = {"top": [[["cow", 0.6], [0, 0.3]], [[1, 1.0], [2, 0.0]]]}
-    for answers in ("topk", "label"):
-        found = read_answer(told, 2, NAMES, "x", answers=answers, top_k=2)
-        assert np.allclose(found, [[0.3, 0, 0.6], [0, 1, 0]])
-    whole = {"top": [[[0, 0.1], [1, 0.2], [2, 0.7]]]}
-    assert np.allclose(read_answer(whole, 1, NAMES, "x"), [[0.1, 0.2, 0.7]])
-
-
-@pytest.mark.parametrize(
-    ("told", "words"),
-    [
-        ({"labels": ["horse"]}, "'horse', which is neither"),
-        ({"labels": [3]}, "'3', which is neither"),
-        ({"labels": [-1]}, "neither"),
-        ({"labels": [True]}, "neither"),
-        ({"labels": [[1]]}, "neither"),
-        ({"labels": [0, 1]}, "2 answers to 1 clips"),
-        ({"labels": 0}, "no answers to 1 clips"),
-        ({"top": [[]]}, "best classes"),
-        ({"top": [[["cat"]]]}, "best classes"),
-        ({"top": [7]}, "best classes"),
-        ({"top": [[[0, 0.4], [0, 0.4]]]}, "best classes"),
-        ({"top": [[[0, None]]]}, "best classes"),
-        ({"top": [[[0, 0.9], [1, 0.9]]]}, "no probabilities"),
-        ({"top": [[[0, -0.1]]]}, "no probabilities"),
-        ({"top": [[["horse", 0.5]]]}, "neither"),
-    ],
-)
-def test_partial_answers_that_do_not_fit(told: dict, words: str) -> None:
-    with pytest.raises(VictimError, match=words):
-        read_answer(told, 1, NAMES, "x", answers="label")
-
-
-def test_partial_answers_need_probabilities() -> None:
-    with pytest.raises(VictimError, match=r"model\.outputs=probabilities"):
-        read_answer({"top": [[[0, 4.2]]]}, 1, NAMES, "x", answers="label", outputs="logits")
-
-
 @pytest.mark.parametrize("answers", ["scores", "topk", "label"])
 def test_the_config_says_what_an_attacker_sees(answers: str) -> None:
     """The key `answers` reaches the endpoint through the builder."""
@@ -315,13 +266,8 @@ def test_the_config_says_what_an_attacker_sees(answers: str) -> None:
                 made.scores(CLIPS)
 
 
-# A whole evaluation
-
-
 def test_finished_records_outlive_the_server(tmp_path: Path) -> None:
     """The server dies in the middle: what was finished is in the file, and it is said why."""
-    import yaml
-
     rules = yaml.safe_load((Path(__file__).parents[1] / "conf/env/default.yaml").read_text())
     game = build_game({**rules, "budget": 5, "grid": 4, "sizes": [[1, 1]], "windows": [2]})
     config = {

@@ -114,7 +114,7 @@ def test_resume_without_a_checkpoint_says_so(tmp_path) -> None:
     process = start("train.py", f"run_dir={tmp_path}", "resume=true")
     output, _ = process.communicate(timeout=120)
     assert process.returncode != 0
-    assert "error: " in output and "holds no checkpoint: start without resume=true" in output
+    assert "error: " in output and "holds no run: start without resume=true" in output
     assert "Traceback" not in output
 
 

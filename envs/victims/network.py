@@ -4,7 +4,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -56,12 +56,12 @@ class NetVictim(Victim):
         ValueError: no such precision, or a sampling that cannot be.
     """
 
-    mean: ClassVar[tuple[float, float, float]] = (0.45, 0.45, 0.45)
-    std: ClassVar[tuple[float, float, float]] = (0.225, 0.225, 0.225)
-    layout: ClassVar[Literal["NCTHW", "NTCHW"]] = "NCTHW"
-    last_layer: ClassVar[str]
-    outputs: ClassVar[int] = 400
-    convolves: ClassVar[bool] = True
+    mean: tuple[float, float, float] = (0.45, 0.45, 0.45)
+    std: tuple[float, float, float] = (0.225, 0.225, 0.225)
+    layout: Literal["NCTHW", "NTCHW"] = "NCTHW"
+    last_layer: str
+    outputs: int = 400
+    convolves: bool = True
 
     def __init__(
         self,

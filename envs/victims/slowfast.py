@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from envs.victims.network import NetVictim
 from envs.victims.pytorchvideo_names import MARK, is_pytorchvideo, rename_pytorchvideo
 from envs.victims.resnet3d_net import IMAGENET_MEAN, IMAGENET_STD, initialise
-from envs.victims.slowfast_net import LATERAL_FRAMES, SlowFastNet
+from envs.victims.slowfast_net import FAST_FEATURES, LATERAL_FRAMES, SlowFastNet
 
 
 class SlowFast(NetVictim):
@@ -46,6 +46,6 @@ class SlowFast(NetVictim):
         renamed = rename_pytorchvideo(state)
         weight = renamed.get(f"{self.last_layer}.weight")
         if isinstance(weight, Tensor) and weight.ndim == 2:  # the slow features come first there
-            slow, fast = weight[:, :-256], weight[:, -256:]
+            slow, fast = weight[:, :-FAST_FEATURES], weight[:, -FAST_FEATURES:]
             renamed[f"{self.last_layer}.weight"] = torch.cat((fast, slow), dim=1)
         return renamed

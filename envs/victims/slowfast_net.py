@@ -7,6 +7,7 @@ from envs.victims.pytorchvideo_names import Rescale
 from envs.victims.resnet3d_net import DEPTHS, ConvNorm, Head, ResNet50, slow_resnet50
 
 FAST_WIDTH = 8  # channels of the fast pathway's stem, an eighth of the slow one's
+FAST_FEATURES = 32 * FAST_WIDTH  # of its last stage
 FAST_OUTPUTS = tuple(FAST_WIDTH * n for n in (1, 4, 8, 16))  # of its stem and first three stages
 # Frames that a lateral convolution sees, by the ratio of the pathways' frame rates.
 LATERAL_FRAMES = {4: 7, 8: 5}

@@ -1,6 +1,6 @@
 """Video classifiers of torchvision as victims."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -64,8 +64,9 @@ class TorchvisionNet(NetVictim):
         if net not in NETS:
             raise ValueError(f"net={net!r}: choose one of {', '.join(NETS)}")
         self.name = net
-        for key, value in asdict(NETS[net]).items():
-            setattr(self, key, value)
+        family = NETS[net]
+        self.last_layer, self.convolves = family.last_layer, family.convolves
+        self.mean, self.std = family.mean, family.std
         super().__init__(**options)
 
     def make_net(self, classes: int) -> nn.Module:

@@ -2,7 +2,6 @@
 
 import hashlib
 import http.client
-import os
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -15,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from envs.cache_folder import cache_folder
 from envs.victims.base import VictimError
 from envs.victims.extras import require
 
-CACHE_VARIABLE = "VIDEO_ATTACK_CACHE"
 _CHUNK = 1 << 20
 _TIMEOUT = 60.0  # seconds without a byte
 _SHOWN = 3  # keys named in an error
@@ -160,7 +159,7 @@ def _check_digest(file: Path, sha256: str | None, source: str) -> None:
 
 def _download(url: str, sha256: str | None) -> Path:
     """The cached copy of a URL; a new one appears whole and checked, or not at all."""
-    folder = Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/video-attack-marl").expanduser()
+    folder = cache_folder()
     # The digest of the URL keeps apart the many files called "model.pt".
     stem = Path(urlsplit(url).path).name or "weights"
     target = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{stem}"
