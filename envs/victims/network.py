@@ -15,10 +15,6 @@ from envs.victims.base import Scores, Victim, VictimError
 from envs.victims.device import choose_device
 from envs.victims.weights import load_into, load_state, unwrap
 
-# PyTorch convolves a single float32 clip of up to so many numbers (C * T * H) without oneDNN, so
-# slowly that two such clips take half the time of one.
-_SLOW = 20480
-
 log = logging.getLogger(__name__)
 
 
@@ -50,6 +46,7 @@ class NetVictim(Victim):
         outputs: classes of the network when its weights are random.
         convolves: the network is one of 3-D convolutions (they want another memory layout).
         net: the network, in eval mode, (N, ...) to logits (N, classes).
+        bf16: whether it runs in bfloat16.
 
     Raises:
         VictimError: a file is missing or does not fit, or the device cannot be used.
@@ -85,7 +82,7 @@ class NetVictim(Victim):
         self.sampling = Sampling(frames, size, short_side, stride, spread)
         self.max_batch = max_batch
         self.device = choose_device(device)
-        self._bf16 = precision == "bf16"
+        self.bf16 = precision == "bf16"
         names = read_labels(labels) if labels is not None else None
         own = None if head is not None else names  # with a head, names are the head's
         net, kept = self._load(weights, own, sha256) if weights else (self._random(own, seed), None)
@@ -133,16 +130,13 @@ class NetVictim(Victim):
 
     def logits(self, clips: Frames) -> Tensor:
         """Logits, float32 (N, classes) on the device, of uint8 clips (N, T, H, W, 3)."""
-        count, T, H = clips.shape[:3]
-        if self.convolves and count == 1 and 3 * T * H <= _SLOW and self.device.type == "cpu":
-            clips = clips if self._bf16 else np.repeat(clips, 2, axis=0)
         # TF32 would round differently for each batch size.
         with (
             torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
-            torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16),
+            torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16),
         ):
             found: Tensor = self.net(self.preprocess(clips))
-        return found[:count].float()
+        return found.float()
 
     @torch.no_grad()
     def features(self, clips: Frames) -> Tensor:
