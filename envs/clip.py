@@ -42,7 +42,7 @@ def check_frames(frames: object, name: str = "clip") -> None:
 class Sampling:
     """How a clip is cut from a video, as a victim needs it.
 
-    A video with fewer than T frames is repeated from its beginning.
+    A video with fewer than T frames is slowed down: some of its frames are taken more than once.
 
     Attributes:
         frames: T, the number of frames of a clip.

@@ -92,7 +92,7 @@ def test_a_wrong_override_ends_with_one_sentence(
     override: str, words: list[str], tmp_path, monkeypatch
 ) -> None:
     """In this process, where the libraries are loaded already."""
-    quiet = ["hydra/job_logging=disabled", "hydra/hydra_logging=disabled"]
+    quiet = ["hydra/job_logging=none", "hydra/hydra_logging=none"]
     arguments = ["train.py", override, f"run_dir={tmp_path}/run", *quiet]
     monkeypatch.setattr(sys, "argv", arguments)
     with pytest.raises(SystemExit) as stop:

@@ -65,7 +65,7 @@ def sample_indices(available: int, sampling: Sampling) -> list[int]:
     """Indices of a clip's T frames in a video of `available` > 0 frames; see `Sampling`."""
     frames = sampling.frames
     if available < frames:
-        return [i % available for i in range(frames)]
+        return [round(i * (available - 1) / (frames - 1)) for i in range(frames)]
     if sampling.spread == "uniform":
         return [(2 * i + 1) * available // (2 * frames) for i in range(frames)]
     if sampling.spread == "steps":

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from envs.clip import Frames, Sampling
 from envs.victims.base import Scores, Victim, VictimError
 from envs.victims.device import choose_device
+from envs.victims.torchvision_import import import_video_models
 from envs.victims.weights import load_into, load_state, unwrap
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,8 @@ class NetVictim(Victim):
         sha256: expected digest of the weights, or its first digits; None skips the check.
         head: checkpoint {"weight": (K, F), "bias": (K,), "classes": K names} of a linear layer that
             replaces the network's last one.
-        labels: text file with one class name a line in the order of the scores; None takes the
-            names that head or weights hold, or calls the classes class_000, class_001, ...
+        labels: text file with one class name a line in the order of the scores, or "kinetics400";
+            None takes the names that head or weights hold, or calls the classes class_000, ...
         frames: T, frames of a clip; also `size`, `short_side`, `stride`, `spread`: see Sampling.
         size: side of the square frames, in pixels.
         short_side: shorter side before the crop, in pixels; None resizes without a crop.
@@ -203,11 +204,18 @@ class NetVictim(Victim):
 
 
 def read_labels(path: str) -> tuple[str, ...]:
-    """Class names from a text file, one a line.
+    """Class names from a text file, one a line, or those of a data set that is known by name.
+
+    Args:
+        path: the file; or "kinetics400", the order that all public weights for it share, taken from
+            the library torchvision.
 
     Raises:
-        VictimError: the file cannot be read, is empty or repeats a name.
+        VictimError: the file cannot be read, is empty or repeats a name; torchvision is missing.
     """
+    if path == "kinetics400":
+        weights = import_video_models("labels=kinetics400").R3D_18_Weights.DEFAULT
+        return tuple(weights.meta["categories"])
     try:
         lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
