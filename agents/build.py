@@ -131,7 +131,8 @@ class Setting:
     def rules(self) -> Rules:
         """The rules for attacks."""
         return Rules(
-            self.game, self.distort, self.severity, len(self.victim.classes), self.victim.sampling.frames
+            self.game, self.distort, self.severity, len(self.victim.classes),
+            self.victim.sampling.frames, (self.config.get("bound") or {}).get("eps"),
         )  # fmt: skip
 
     def attack(self, config: Mapping[str, Any], **given: Any) -> Attack:
@@ -209,6 +210,9 @@ def try_out(setting: Setting) -> None:
         distorted_draws(setting.distort, black, setting.severity, game.draws, rng)
     except (ValueError, TypeError) as fault:
         raise ConfigError(f"the game cannot be played: {fault}") from fault
+    eps = (setting.config.get("bound") or {}).get("eps")
+    if eps is not None and not 1 <= eps <= 255:
+        raise ConfigError(f"bound.eps={eps}: choose from 1 to 255")
 
 
 def build_victim(config: Mapping[str, Any]) -> Victim:

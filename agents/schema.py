@@ -81,8 +81,17 @@ class TrainConfig(RunConfig):
 
 
 @dataclass
+class BoundConfig:
+    """Where attacked clips may lie; see conf/bound/."""
+
+    eps: int | None = MISSING
+
+
+@dataclass
 class EvaluateConfig(RunConfig):
     """conf/evaluate.yaml."""
+
+    bound: BoundConfig = field(default_factory=BoundConfig)
 
     attack: Any = MISSING
     checkpoint: str | None = MISSING

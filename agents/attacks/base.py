@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.bound import Bound
 from envs.clip import Clip, Frames
-from envs.episode import Distort, choose_goal, open_ledger
+from envs.episode import Distort, choose_goal, distorted_draws, open_ledger
 from envs.game_config import GameConfig
 from envs.ledger import BudgetExhausted, Ledger, Talk, converse
 from envs.threat import Goal
@@ -32,6 +33,8 @@ class Rules:
         severity: 1 to 5.
         classes: number of classes of the victim.
         frames: frames of a clip.
+        eps: the bound, no value of a clip moves by more than so many levels of 0-255; None: the
+            bound is the distortion, each value lies between the clean and the distorted clips.
     """
 
     game: GameConfig
@@ -39,6 +42,7 @@ class Rules:
     severity: int
     classes: int
     frames: int
+    eps: int | None = None
 
 
 @dataclass
@@ -48,12 +52,16 @@ class Task:
     Attributes:
         ledger: the account; to be read (`left`, `goal`, `best_norm`), it opens no way to the victim.
         clean: what the attacker saw of the clean clip's scores, (C,).
+        distorted: the distorted versions of the clip, the same for all attacks.
+        bound: where clips may lie; what is proposed outside of it is moved into it.
         rng: this clip's own random numbers.
         notes: what the attack leaves for pictures, for example mask and sensitivity (T, G, G).
     """
 
     ledger: Ledger
     clean: NDArray[np.float32]
+    distorted: list[Frames]
+    bound: Bound
     rng: np.random.Generator
     notes: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
@@ -113,14 +121,14 @@ class Attack(ABC):
         ledger = open_ledger(clip, goal or Goal(clip.label), game, victim)
         clean = (yield ledger, clip.frames[None])[0]
         assert ledger.clean_scores is not None  # settled with the answer just above
-        task = Task(ledger, clean, rng)
         if goal is None or int(np.argmax(ledger.clean_scores)) != clip.label:
-            return AttackResult(False, ledger, task.notes)
+            return AttackResult(False, ledger, {})
+        task = self._task(ledger, clean, rng)
         moves = self.moves(task)
         try:
             request = next(moves)
             while True:
-                answers = yield ledger, request
+                answers = yield ledger, task.bound.project(request)
                 request = moves.send(answers)
                 if ledger.first_success is not None:
                     left = ledger.first_success + game.cleanup - ledger.spent
@@ -131,3 +139,12 @@ class Attack(ABC):
             pass
         moves.close()
         return AttackResult(True, ledger, task.notes)
+
+    def _task(self, ledger: Ledger, clean: NDArray[np.float32], rng: np.random.Generator) -> Task:
+        rules, frames = self.rules, ledger.clip.frames
+        distorted = distorted_draws(rules.distort, frames, rules.severity, rules.game.draws, rng)
+        if rules.eps is None:
+            bound = Bound.between(frames, distorted)
+        else:
+            bound = Bound.linf(frames, rules.eps)
+        return Task(ledger, clean, distorted, bound, rng)

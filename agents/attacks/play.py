@@ -4,7 +4,7 @@ from abc import abstractmethod
 from typing import Any
 
 from agents.attacks.base import Attack, Proposals, Rules, Task
-from envs.episode import Episode, distorted_draws
+from envs.episode import Episode
 from envs.moves import Moves
 
 
@@ -24,10 +24,7 @@ class PlayAttack(Attack):
         rules, ledger = self.rules, task.ledger
         if not ledger.left:
             return
-        draws = distorted_draws(
-            rules.distort, ledger.clip.frames, rules.severity, rules.game.draws, task.rng
-        )
-        episode = Episode(ledger, task.clean, draws, rules.game, self.move_space)
+        episode = Episode(ledger, task.clean, task.distorted, rules.game, self.move_space)
         best = float("inf")
         while not any(episode.over):
             answers = yield episode.begin(self.act(episode, task))

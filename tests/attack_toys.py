@@ -1,0 +1,77 @@
+"""A victim whose best attack is known, for tests of attacks."""
+
+from typing import Any
+
+import numpy as np
+
+from agents.attacks.base import Attack, Rules
+from agents.build import build
+from envs.bound import Bound
+from envs.clip import Clip, Frames
+from envs.game_config import GameConfig
+from envs.victims.base import Scores
+from tests.toys import CountingVictim, softmax
+
+FRAMES, SIZE, BLOCK = 8, 32, 8
+
+
+class LinearVictim(CountingVictim):
+    """Three classes; the first wins while a weighted sum of all values is positive.
+
+    The weights are constant over blocks of 2 frames x 8 x 8 pixels of one channel, so that the
+    lowest margin within a bound is reached where each value moves against its weight's sign.
+
+    Args:
+        share: of the way to that optimum (with Linf 10/255) that flips the label.
+        seed: of the weights.
+    """
+
+    classes = ("held", "other", "never")
+
+    def __init__(self, share: float = 0.4, seed: int = 0) -> None:
+        super().__init__(FRAMES, SIZE)
+        rng = np.random.default_rng(seed)
+        cells = rng.standard_normal((FRAMES // 2, SIZE // BLOCK, SIZE // BLOCK, 3))
+        self.weights = cells.repeat(2, 0).repeat(BLOCK, 1).repeat(BLOCK, 2)
+        self.weights /= np.abs(self.weights).sum() * 10  # Linf 10 moves the sum by 1
+        self.offset = share
+
+    def total(self, clips: Frames) -> np.ndarray:
+        """The weighted sum, (N,); negative means flipped."""
+        return np.tensordot(clips.astype(np.float64) - 128, self.weights, 4) + self.offset
+
+    def answer(self, clips: Frames) -> Scores:
+        """Softmax of the sum and its opposite."""
+        total = 4 * self.total(clips)
+        return softmax(np.stack([total, -total, np.full_like(total, -20)], axis=1))
+
+    def optimum(self, bound: Bound) -> float:
+        """The lowest sum within a bound."""
+        best = np.where(self.weights > 0, bound.least, bound.most)
+        return float(self.total(best[None].astype(np.uint8))[0])
+
+
+def grey_clip(seed: int = 0) -> Clip:
+    """Mean grey with a little noise, label 0."""
+    rng = np.random.default_rng(seed)
+    frames = rng.integers(124, 133, (FRAMES, SIZE, SIZE, 3), dtype=np.uint8)
+    return Clip(frames, 0, f"grey-{seed}")
+
+
+def darken(clip: Frames, severity: int, rng: np.random.Generator) -> Frames:
+    """A distortion that lowers every value by 16."""
+    return np.maximum(clip.astype(np.int16) - 16, 0).astype(np.uint8)
+
+
+def rules(budget: int = 200, eps: int | None = 10, **game: Any) -> Rules:
+    """Rules for the linear victim."""
+    config = GameConfig(
+        **{"grid": 4, "budget": budget, "sizes": [[1, 1], [2, 2]], "windows": [2, 4], **game}
+    )
+    return Rules(config, darken, 5, len(LinearVictim.classes), FRAMES, eps)
+
+
+def make(target: str, budget: int = 200, eps: int | None = 10, **keys: Any) -> Attack:
+    """An attack by its `_target_`, with keys of its own."""
+    attack: Attack = build("attack", {"_target_": target, **keys}, rules(budget, eps))
+    return attack
