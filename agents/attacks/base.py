@@ -143,8 +143,6 @@ class Attack(ABC):
     def _task(self, ledger: Ledger, clean: NDArray[np.float32], rng: np.random.Generator) -> Task:
         rules, frames = self.rules, ledger.clip.frames
         distorted = distorted_draws(rules.distort, frames, rules.severity, rules.game.draws, rng)
-        if rules.eps is None:
-            bound = Bound.between(frames, distorted)
-        else:
-            bound = Bound.linf(frames, rules.eps)
+        eps = rules.eps
+        bound = Bound.linf(frames, eps) if eps else Bound.between(frames, distorted)
         return Task(ledger, clean, distorted, bound, rng)
