@@ -65,7 +65,8 @@ def sample_indices(available: int, sampling: Sampling) -> list[int]:
     """Indices of a clip's T frames in a video of `available` > 0 frames; see `Sampling`."""
     frames = sampling.frames
     if available < frames:
-        return [round(i * (available - 1) / (frames - 1)) for i in range(frames)]
+        last = frames - 1  # evenly, to the nearest frame
+        return [(2 * i * (available - 1) + last) // (2 * last) for i in range(frames)]
     if sampling.spread == "uniform":
         return [(2 * i + 1) * available // (2 * frames) for i in range(frames)]
     if sampling.spread == "steps":
@@ -100,7 +101,7 @@ def _decode(path: Path) -> Iterator[av.VideoFrame]:
 
     Whoever takes all frames learns at the end, by BadClipError, that the file is cut off.
     """
-    # PyAV rather than OpenCV: both read the same pixels of 193 clips, PyAV a little faster, and it
+    # PyAV rather than OpenCV: both read the same pixels of 193 clips in the same time, and PyAV
     # raises errors that tell what is wrong; it is needed anyway to write videos without loss.
     if not path.is_file():
         raise BadClipError(f"{path} does not exist: check the data set's folder")
@@ -110,6 +111,7 @@ def _decode(path: Path) -> Iterator[av.VideoFrame]:
         with av.open(str(path), metadata_errors="ignore") as container:
             if not container.streams.video:
                 raise BadClipError(f"{path} holds no video: leave it out, or fetch it again")
+            container.streams.video[0].thread_type = "AUTO"  # as fast as OpenCV for H.264 too
             stated = container.streams.video[0].frames  # 0: not stated
             for packet in container.demux(container.streams.video[0]):
                 whole += packet.size > 0 and not packet.is_corrupt
