@@ -1,4 +1,4 @@
-"""Attack held-out clips: `python evaluate.py [checkpoint=...] [attack=...] [key=value ...]`."""
+"""Attack held-out clips: `python evaluate.py [checkpoint=...] [attack=a,b,c] [key=value ...]`."""
 
 import os
 import sys
@@ -10,10 +10,13 @@ import hydra
 import torch
 from omegaconf import DictConfig
 
+from agents.arena import contenders
+from agents.attack_list import spread_attacks
 from agents.attacks.no_attack import NoAttack
 from agents.build import build_setting
 from agents.config import carry_settings, plain_errors, prepare, start
 from agents.evaluation import evaluate
+from agents.provenance import note_run
 from agents.robustness import measure
 
 
@@ -24,15 +27,16 @@ def main(config: DictConfig) -> None:
     if plain["threads"]:
         torch.set_num_threads(plain["threads"])
     setting = build_setting(plain)
-    attack = setting.attack(plain["attack"])
-    if isinstance(attack, NoAttack):
-        measure(attack.severities, setting, plain, folder)
+    attacks = contenders(setting, plain)
+    note_run(setting, plain, folder)
+    if isinstance(attacks[0].method, NoAttack):
+        measure(attacks[0].method.severities, setting, plain, folder)
     else:
-        evaluate([attack], setting, plain, folder)
+        evaluate(attacks, setting, plain, folder, resume=plain["resume"])
 
 
 if __name__ == "__main__":
     with plain_errors():
         prepare()
-        sys.argv[1:] = carry_settings(sys.argv[1:])
+        sys.argv[1:] = spread_attacks(carry_settings(sys.argv[1:]))
         main()

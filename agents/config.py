@@ -16,6 +16,8 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from agents.build import ConfigError, check_setting
 from agents.checkpoints import LAST, CheckpointError, saved
+from agents.faults import IncompleteError
+from agents.files import write_whole
 from agents.policy import PolicyError
 from agents.schema import register
 from envs.datasets.base import DatasetError
@@ -25,7 +27,9 @@ RUNS = Path("runs")
 RECORD = "config.yaml"  # a run's own configuration, in its folder
 # What an evaluation takes over from the training run of its policy.
 CARRIED = ("dataset", "model", "defence", "distortion", "env", "experiment")
-EXPECTED = (ConfigError, CheckpointError, PolicyError, DatasetError, VictimError, OSError)
+EXPECTED = (
+    ConfigError, CheckpointError, PolicyError, DatasetError, VictimError, IncompleteError, OSError,
+)  # fmt: skip
 
 
 def prepare() -> None:
@@ -37,17 +41,20 @@ def prepare() -> None:
 
 
 def new_run(kind: str, resume: bool) -> str:
-    """A new folder for a run, or the newest one of this kind that holds a checkpoint."""
+    """A new folder for a run, or the newest one of this kind that can go on."""
     if resume:
-        begun = [
-            folder
-            for folder in sorted(RUNS.glob(f"{kind}-*"))
-            if saved(folder / "checkpoints") or (folder / LAST).exists()
-        ]
+        begun = [folder for folder in sorted(RUNS.glob(f"{kind}-*")) if can_go_on(kind, folder)]
         if not begun:
             raise CheckpointError(f"nothing to resume below {RUNS}: start without resume=true")
         return str(begun[-1])
     return str(RUNS / f"{kind}-{datetime.now():%Y-%m-%d_%H-%M-%S}-{os.getpid()}")
+
+
+def can_go_on(kind: str, folder: Path) -> bool:
+    """Whether a run's folder holds something to go on with."""
+    if kind == "evaluate":
+        return (folder / RECORD).exists()
+    return bool(saved(folder / "checkpoints")) or (folder / LAST).exists()
 
 
 def newest_policy() -> str | None:
@@ -75,9 +82,10 @@ def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
     elif record.exists():
         raise ConfigError(f"{folder} holds a run: go on with resume=true, or name another run_dir")
     else:
-        record.write_text(yaml.safe_dump(plain, sort_keys=False))
         overrides = list(HydraConfig.get().overrides.task)
         (folder / "overrides.yaml").write_text(yaml.safe_dump(overrides))
+        # Last and whole: a folder that holds it can go on.
+        write_whole(record, yaml.safe_dump(plain, sort_keys=False).encode())
     return plain, folder
 
 
@@ -93,6 +101,9 @@ def refuse_changes(new: dict[str, Any], old: dict[str, Any], path: str = "") -> 
         "threads",
         "keep",
         "cluster",
+        "workers",
+        "worker_gpus",
+        "ray_address",
     }
     for key in sorted(new.keys() | old.keys()):
         if not path and key in free:
@@ -129,7 +140,10 @@ def carry_settings(arguments: list[str]) -> list[str]:
         group = key.split(".")[0]
         if group in CARRIED and key not in given and group not in given:
             carried.append(override)
-    return arguments + carried
+    # Beside the other overrides: the command line may end with an option such as --config-dir.
+    own = [place for place, a in enumerate(arguments) if "=" in a and not a.startswith("-")]
+    end = own[-1] + 1 if own else len(arguments)
+    return arguments[:end] + carried + arguments[end:]
 
 
 @contextlib.contextmanager
@@ -144,7 +158,7 @@ def plain_errors() -> Iterator[None]:
     except EXPECTED as fault:
         sys.exit(f"error: {fault}")
     except KeyboardInterrupt:
-        sys.exit("stopped; a training run goes on with resume=true")
+        sys.exit("stopped; it goes on with resume=true")
 
 
 def explain(fault: BaseException) -> str:

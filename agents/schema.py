@@ -92,9 +92,15 @@ class EvaluateConfig(RunConfig):
     """conf/evaluate.yaml."""
 
     bound: BoundConfig = field(default_factory=BoundConfig)
-
-    attack: Any = MISSING
+    attack: Any = None  # None where `attacks` holds them all
+    attacks: dict[str, Any] = field(default_factory=dict)
+    codec_in_loop: str | None = MISSING
     checkpoint: str | None = MISSING
+    file_check: bool = MISSING
+    resume: bool = MISSING
+    workers: int = MISSING
+    worker_gpus: float = MISSING
+    ray_address: str = MISSING
 
 
 @dataclass

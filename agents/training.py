@@ -14,10 +14,11 @@ import torch
 from tensorboardX import SummaryWriter
 
 from agents import checkpoints
+from agents.arena import attack_clips
 from agents.attacks.marl import Marl
 from agents.attacks.random_moves import RandomMoves
 from agents.build import Setting, build_setting
-from agents.evaluation import attack_clips, evaluate
+from agents.evaluation import evaluate
 from agents.files import write_whole
 from agents.policy import Policy
 from agents.ppo import ppo_config

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 ANSWERS = ("scores", "topk", "label")
 # exp(-10): log margins are cut here, so that a saturated softmax still gives a finite scale.
 _FLOOR = float(np.exp(-10.0))
+_TINY = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,20 @@ class Goal:
             scores: probabilities (C,); a label-only answer is a one-hot vector, a top-k answer has
                 zeros for the classes that were not shown.
         """
+        return float(np.clip(self._gap(scores, _FLOOR) / 10.0, -1.0, 1.0))
+
+    def gap(self, scores: NDArray[np.floating]) -> float:
+        """The same log-probability margin, neither cut at -10 nor scaled, in nats.
+
+        What a search wants that must see the first small drop of a very sure victim.
+        """
+        return self._gap(scores, _TINY)
+
+    def _gap(self, scores: NDArray[np.floating], floor: float) -> float:
         wins = self.label if self.target is None else self.target
-        others = np.delete(scores, wins)
-        gap = float(
-            np.log(max(float(scores[wins]), _FLOOR)) - np.log(max(float(others.max()), _FLOOR))
-        )
-        margin = gap if self.target is None else -gap
-        return float(np.clip(margin / 10.0, -1.0, 1.0))
+        best = np.delete(scores, wins).max()
+        gap = np.log(max(float(scores[wins]), floor)) - np.log(max(float(best), floor))
+        return float(gap if self.target is None else -gap)
 
 
 def check_answers(answers: str, top_k: int) -> None:

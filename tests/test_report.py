@@ -18,8 +18,9 @@ from agents.report.pictures import (
     sensitivity_picture,
     success_curve_picture,
 )
-from agents.report.table import format_table
+from agents.report.table import format_table, row
 from agents.report.video import side_by_side, write_video
+from envs.metrics.summary import MEANS
 
 REAL = Path(__file__).parents[2] / "shared" / "realdata" / "UCF-101"
 
@@ -146,32 +147,58 @@ def test_pictures_leave_pyplot_and_its_backend_alone():
 OURS = {
     "attack": "ours", "attacked": 50, "clean_accuracy": 0.95, "asr": 0.72, "asr_low": 0.575,
     "asr_high": 0.838, "aq": 130.25, "median_queries": 88.0, "l2": 3.14159, "linf": 0.2,
-    "map": 0.456, "l0_frames": 0.25, "l0_pixels": 0.0425, "ssim": 0.98765,
+    "map": 0.456, "l0_frames": 0.25, "l0_pixels": 0.0425, "ssim": 0.98765, "ffv1": 0.72,
+    "h264_18": 0.611, "h264_23": 0.5, "h264_28": 0.0, "seconds": 1.234,
 }  # fmt: skip
 NONE = {**dict.fromkeys(OURS, math.nan), "attack": "square_root", "attacked": 0, "aq": None}
 
 PLAIN = """\
-attack       clips  clean acc.  ASR [95 % interval]     AQ  median q.    L2   Linf   MAP  \
-frames changed  pixels changed   SSIM
------------  -----  ----------  -------------------  -----  ---------  ----  -----  ----  \
---------------  --------------  -----
-ours            50      95.0 %  72.0 % [57.5, 83.8]  130.2         88  3.14  0.200  0.46  \
-        25.0 %           4.2 %  0.988
-square_root      0           -                    -      -          -     -      -     -  \
-             -               -      -"""
+attack       clips  clean acc.  ASR [95 % interval]     AQ  median q.    FFV1  CRF 18  CRF 23  \
+CRF 28  s/clip
+-----------  -----  ----------  -------------------  -----  ---------  ------  ------  ------  \
+------  ------
+ours            50      95.0 %  72.0 % [57.5, 83.8]  130.2         88  72.0 %  61.1 %  50.0 %  \
+ 0.0 %    1.23
+square_root      0           -                    -      -          -       -       -       -  \
+     -       -
+
+attack         L2   Linf   MAP  frames changed  pixels changed   SSIM
+-----------  ----  -----  ----  --------------  --------------  -----
+ours         3.14  0.200  0.46          25.0 %           4.2 %  0.988
+square_root     -      -     -               -               -      -"""
 
 MARKDOWN = """\
-| attack | clips | clean acc. | ASR [95 % interval] |    AQ | median q. |   L2 |  Linf |  MAP | \
-frames changed | pixels changed |  SSIM |
-| ------ | ----: | ---------: | ------------------: | ----: | --------: | ---: | ----: | ---: | \
--------------: | -------------: | ----: |
-| ours   |    50 |     95.0 % | 72.0 % [57.5, 83.8] | 130.2 |        88 | 3.14 | 0.200 | 0.46 | \
-        25.0 % |          4.2 % | 0.988 |"""
+| attack |   L2 |  Linf |  MAP | frames changed | pixels changed |  SSIM |
+| ------ | ---: | ----: | ---: | -------------: | -------------: | ----: |
+| ours   | 3.14 | 0.200 | 0.46 |         25.0 % |          4.2 % | 0.988 |"""
 
 
 def test_the_tables_are_these():
-    assert format_table([OURS, NONE]) == PLAIN
-    assert format_table([OURS], markdown=True) == MARKDOWN
+    cost, size, legend = format_table([OURS, NONE])
+    assert f"{cost}\n\n{size}" == PLAIN
+    assert format_table([OURS], markdown=True)[1] == MARKDOWN
+    assert all(len(line) <= 160 for part in (cost, size, legend) for line in part.splitlines())
+
+
+def record(name="a", clip=0, attacked=True, success=True, queries=5, l2=2.0, **rest):
+    return {
+        "attack": name, "id": clip, "attacked": attacked, "success": success, "queries": queries,
+        "budget": 50, "seconds": 1.0, "delivered": None, **dict.fromkeys(MEANS, l2), **rest,
+    }  # fmt: skip
+
+
+def test_a_row_counts_files_and_seconds_over_attacked_clips():
+    kept = {"ffv1": True, "h264_18": True, "h264_23": True, "h264_28": False}
+    lost = {**kept, "h264_23": False}
+    records = [
+        record(clip=0, delivered=kept, seconds=2.0), record(clip=1, delivered=lost, seconds=4.0),
+        record(clip=2, success=False, queries=50, seconds=6.0),
+        record(clip=3, attacked=False, success=False, queries=1, seconds=100.0),
+    ]  # fmt: skip
+    found = row("a", records)
+    assert (found["ffv1"], found["h264_23"], found["h264_28"]) == pytest.approx((2 / 3, 1 / 3, 0))
+    assert found["seconds"] == 4.0 and found["asr"] == pytest.approx(2 / 3)
+    assert math.isnan(row("a", [record()])["ffv1"]) and math.isnan(row("a", [])["seconds"])
 
 
 def test_a_summary_without_a_figure_is_named():
@@ -187,23 +214,22 @@ def test_a_real_clip_survives_the_lossless_file(tmp_path):
 
 
 def test_comparison_counts_failures_at_the_budget_and_norms_on_common_clips_only():
-    def records(name, rows):
-        return [
-            {
-                "attack": name,
-                "id": i,
-                "attacked": a,
-                "success": s,
-                "queries": q,
-                "budget": 50,
-                "l2": n,
-            }
-            for i, (a, s, q, n) in enumerate(rows)
-        ]
-
-    ours = records("a", [(True, True, 5, 2.0), (True, True, 5, 4.0), (False, False, 1, 0.0)])
-    theirs = records("b", [(True, True, 10, 4.0), (True, False, 50, 0.0), (False, False, 1, 0.0)])
-    line = compare(ours, theirs)
-    assert line.startswith("a / b: AQ ratio 0.17 [") and "on 2 clips attacked" in line
-    assert "L2 ratio 0.50 [0.50, 0.50] on 1 clips flipped by both" in line
-    assert "L2 ratio - (no clip flipped by both)" in compare(ours[1:2], theirs[1:2])
+    ours = [
+        record(clip=0, l2=2.0), record(clip=1, l2=4.0),
+        record(clip=2, attacked=False, success=False, queries=1),
+    ]  # fmt: skip
+    theirs = [
+        record("b", 0, queries=10, l2=4.0), record("b", 1, success=False, queries=50),
+        record("b", 2, attacked=False, success=False, queries=1),
+    ]  # fmt: skip
+    title, table = compare({"a": ours, "b": theirs, "c": theirs[1:2]})
+    assert title.startswith("a minus, or divided by, each other attack")
+    head, _, against, failing = table.splitlines()
+    assert head.split()[:2] == ["against", "clips"] and len(against) <= 160
+    cells = [cell for cell in against.split("  ") if cell]
+    assert [cell.split(" [")[0].strip() for cell in cells] == [
+        "b", "2", "+50.0", "-25.0", "0.17", "1", "-2.00", "0.50"
+    ]  # fmt: skip
+    assert failing.split()[:2] == ["c", "1"] and failing.split()[-3:] == ["0", "-", "-"]
+    assert compare({"a": ours}) == []
+    assert compare({"a": ours, "b": theirs}, markdown=True)[1].startswith("| against")

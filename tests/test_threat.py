@@ -90,3 +90,14 @@ def test_top_k_shows_the_k_best_and_label_shows_one(scores, k):
     assert np.array_equal(one_hot, np.eye(6, dtype=np.float32)[scores.argmax(1)])
     assert one_hot.dtype == shown.dtype == np.float32
     assert np.array_equal(visible(scores, "scores", k), scores)
+
+
+def test_the_gap_shows_what_the_margin_cuts_off():
+    sure, surer = np.array([1 - 1e-12, 1e-12]), np.array([1 - 1e-20, 1e-20])
+    goal = Goal(0)
+    assert goal.margin(sure) == pytest.approx(1) and goal.margin(surer) == pytest.approx(1)
+    assert goal.gap(sure) == pytest.approx(-np.log(1e-12)) and goal.gap(surer) > goal.gap(sure)
+    assert Goal(0, 1).gap(sure) == goal.gap(sure)
+    unsure = np.array([0.6, 0.4])
+    assert goal.gap(unsure) == pytest.approx(10 * goal.margin(unsure))
+    assert np.isfinite(goal.gap(np.array([1.0, 0.0])))

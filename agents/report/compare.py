@@ -1,37 +1,72 @@
-"""Two attacks on the same clips, set against each other."""
+"""The first attack against each other one, on the same clips."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from envs.metrics.rates import paired_bootstrap_ratio
+from agents.report.layout import lay_out
+from envs.metrics.rates import paired_bootstrap_difference, paired_bootstrap_ratio
 from envs.metrics.summary import spent
 
 Record = Mapping[str, Any]
+Pair = tuple[Record, Record]
 
 
-def compare(first: Sequence[Record], second: Sequence[Record]) -> str:
-    """One line: ratios of AQ and L2 with their paired bootstrap 95 % intervals over clips.
+def compare(found: Mapping[str, Sequence[Record]], markdown: bool = False) -> list[str]:
+    """A table of differences and ratios with paired bootstrap 95 % intervals over clips.
 
-    AQ is over all clips that both attacked, failures at the full budget; L2 over those that both
-    flipped, so that an attack does not look larger for flipping the harder clips as well.
+    ASR and AQ are over all clips that both attacked, failures at the full budget; L2 over those
+    that both flipped, so that an attack does not look larger for flipping the harder clips as well.
 
     Args:
-        first: records of one attack.
-        second: records of another one on the same clips.
+        found: records of each attack; each is set against the first.
+        markdown: a Markdown table instead of aligned plain text.
+
+    Returns:
+        The table with a line above it; nothing for a single attack.
     """
+    (name, first), *others = found.items()
+    if not others:
+        return []
+    head = ["against", "clips", "ASR difference", "AQ difference", "AQ ratio", "flipped by both",
+            "L2 difference", "L2 ratio"]  # fmt: skip
+    lines = [[other, *_cells(first, second)] for other, second in others]
+    return [
+        f"{name} minus, or divided by, each other attack on the same clips (differences of ASR in "
+        "points) [95 %]:",
+        lay_out([head, *lines], markdown),
+    ]
+
+
+def _cells(first: Sequence[Record], second: Sequence[Record]) -> list[str]:
     others = {record["id"]: record for record in second}
-    pairs = [(a, others[a["id"]]) for a in first if a["id"] in others and a["attacked"]]
-    costs = [[spent(record) for record in side] for side in zip(*pairs, strict=True)]
-    flipped = [(a["l2"], b["l2"]) for a, b in pairs if a["success"] and b["success"]]
-    sizes = [list(side) for side in zip(*flipped, strict=True)]
-    names = f"{first[0]['attack']} / {second[0]['attack']}"
-    queries = _ratio("AQ", costs, len(pairs), "attacked")
-    return f"{names}: {queries}; {_ratio('L2', sizes, len(flipped), 'flipped by both')}"
+    pairs: list[Pair] = [(a, others[a["id"]]) for a in first if a["id"] in others and a["attacked"]]
+    flipped = [(a, b) for a, b in pairs if a["success"] and b["success"]]
+    return [
+        str(len(pairs)),
+        _difference(pairs, lambda record: 100 * record["success"], "{:+.1f}"),
+        _difference(pairs, spent, "{:+.1f}"),
+        _ratio(pairs, spent),
+        str(len(flipped)),
+        _difference(flipped, lambda record: record["l2"], "{:+.2f}"),
+        _ratio(flipped, lambda record: record["l2"]),
+    ]
 
 
-def _ratio(what: str, sides: Sequence[Sequence[float]], clips: int, which: str) -> str:
-    if not clips:
-        return f"{what} ratio - (no clip {which})"
-    first, second = sides
-    ratio, low, high = paired_bootstrap_ratio(first, second)
-    return f"{what} ratio {ratio:.2f} [{low:.2f}, {high:.2f}] on {clips} clips {which}"
+def _difference(pairs: Sequence[Pair], figure: Callable[[Record], float], pattern: str) -> str:
+    if not pairs:
+        return "-"
+    value, low, high = map(pattern.format, paired_bootstrap_difference(*_sides(pairs, figure)))
+    return f"{value} [{low}, {high}]"
+
+
+def _ratio(pairs: Sequence[Pair], figure: Callable[[Record], float]) -> str:
+    if not pairs:
+        return "-"
+    ratio, low, high = paired_bootstrap_ratio(*_sides(pairs, figure))
+    return f"{ratio:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _sides(
+    pairs: Sequence[Pair], figure: Callable[[Record], float]
+) -> tuple[list[float], list[float]]:
+    return [figure(a) for a, _ in pairs], [figure(b) for _, b in pairs]

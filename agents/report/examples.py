@@ -1,13 +1,14 @@
 """One attacked clip as a person sees it: a side-by-side video and a sensitivity picture."""
 
-import re
-import zlib
 from pathlib import Path
 from typing import Any
 
 from agents.attacks.base import AttackResult
+from agents.report.clips import safe_name
 from agents.report.pictures import sensitivity_picture
 from agents.report.video import side_by_side
+
+SHOWN = {"mask", "sensitivity"}  # the notes that an example needs
 
 
 def write_example(
@@ -18,10 +19,7 @@ def write_example(
     ledger, notes = result.ledger, result.notes
     if ledger.best is None or ledger.best_scores is None or ledger.clean_scores is None:
         raise ValueError(f"clip {record['id']!r} was not flipped: there is nothing to show")
-    stem = re.sub(r"[^\w.-]+", "_", record["id"])
-    if stem != record["id"]:  # ids that differ only in odd characters must not share a file
-        stem += f"_{zlib.crc32(record['id'].encode()):08x}"
-    stem = f"{record['attack']}_{stem}"
+    stem = f"{record['attack']}_{safe_name(record['id'])}"
     said = classes[record["prediction"]]
     title = (
         f"{record['class']} taken for {said} after {record['first_success']} queries, "

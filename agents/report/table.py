@@ -1,45 +1,66 @@
-"""One table of all attacks, for the terminal and for a paper."""
+"""Tables of all attacks, for the terminal and for a paper: what success cost, what it looks like."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from agents.report.layout import lay_out
+from envs.metrics.summary import FILES, summary
 
 Row = Mapping[str, object]
+NOTE = (
+    "AQ: mean queries, failures at the budget. FFV1, CRF: ASR if a success must survive in a file, "
+    "lossless or H.264. Median and sizes: over\nsuccesses; L2, Linf: whole clip, [0, 1]; "
+    "MAP: 0-255."
+)
 
 
-def format_table(rows: Sequence[Row], markdown: bool = False) -> str:
-    """Lay summaries out as a table, one line an attack, in the order given.
+def row(name: str, records: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    """The table's figures of one attack.
 
     Args:
-        rows: summaries with the keys attack, attacked (number of clips), the shares in [0, 1]
-            clean_accuracy, asr, asr_low, asr_high, l0_frames, l0_pixels, and the means aq,
-            median_queries, l2, linf, map, ssim. A value that is NaN or None prints as "-".
-        markdown: a Markdown table instead of aligned plain text.
+        name: the attack's.
+        records: one a clip; see `agents.arena.outcomes`.
 
     Returns:
-        The table, without a line break at its end.
+        `attack`; all that `summary` says; `seconds`, the mean over attacked clips.
+    """
+    seconds = [record["seconds"] for record in records if record["attacked"]]
+    mean = sum(seconds) / len(seconds) if seconds else math.nan
+    return {"attack": name, **summary(records), "seconds": mean}
+
+
+def format_table(rows: Sequence[Row], markdown: bool = False) -> list[str]:
+    """Lay figures out as two tables, one line an attack, in the order given, and a legend.
+
+    Args:
+        rows: see `row`. The shares in [0, 1] are printed in per cent, a value that is NaN or None
+            as "-".
+        markdown: Markdown tables instead of aligned plain text.
 
     Raises:
-        ValueError: a summary lacks a key.
+        ValueError: a row lacks a key.
     """
-    for row in rows:
-        missing = sorted(KEYS - row.keys())
+    for given in rows:
+        missing = sorted(KEYS - given.keys())
         if missing:
             raise ValueError(
-                f"the summary of {row.get('attack', 'an attack')!r} lacks {', '.join(missing)}: "
+                f"the summary of {given.get('attack', 'an attack')!r} lacks {', '.join(missing)}: "
                 "make it from the clip records again"
             )
-    lines = [[title for title, _ in COLUMNS]]
-    lines += [[cell(row) for _, cell in COLUMNS] for row in rows]
-    return lay_out(lines, markdown)
+    tables = []
+    for columns in (COST, SIZE):
+        lines = [[title for title, _ in columns]]
+        lines += [[cell(given) for _, cell in columns] for given in rows]
+        tables.append(lay_out(lines, markdown))
+    return [*tables, NOTE]
 
 
 def _number(key: str, pattern: str, factor: float = 1) -> Callable[[Row], str]:
     """A cell that prints `factor` times a value with a format such as "{:.2f}"."""
 
-    def cell(row: Row) -> str:
-        value = row[key]
+    def cell(given: Row) -> str:
+        value = given[key]
         if value is None or math.isnan(float(value)):  # type: ignore[arg-type]  # a number
             return "-"
         return pattern.format(float(value) * factor)  # type: ignore[arg-type]  # a number
@@ -47,21 +68,30 @@ def _number(key: str, pattern: str, factor: float = 1) -> Callable[[Row], str]:
     return cell
 
 
-def _success(row: Row) -> str:
+def _success(given: Row) -> str:
     """Success rate with its interval, in per cent: "72.0 % [60.1, 81.4]"."""
-    rate, low, high = (_number(key, "{:.1f}", 100)(row) for key in ("asr", "asr_low", "asr_high"))
+    rate, low, high = (_number(key, "{:.1f}", 100)(given) for key in ("asr", "asr_low", "asr_high"))
     if rate == "-":
         return "-"
     return f"{rate} %" if "-" in (low, high) else f"{rate} % [{low}, {high}]"
 
 
-COLUMNS: list[tuple[str, Callable[[Row], str]]] = [
-    ("attack", lambda row: str(row["attack"])),
+NAME: tuple[str, Callable[[Row], str]] = ("attack", lambda given: str(given["attack"]))
+COST: list[tuple[str, Callable[[Row], str]]] = [
+    NAME,
     ("clips", _number("attacked", "{:.0f}")),
     ("clean acc.", _number("clean_accuracy", "{:.1f} %", 100)),
     ("ASR [95 % interval]", _success),
     ("AQ", _number("aq", "{:.1f}")),
     ("median q.", _number("median_queries", "{:.0f}")),
+    ("FFV1", _number("ffv1", "{:.1f} %", 100)),
+    ("CRF 18", _number("h264_18", "{:.1f} %", 100)),
+    ("CRF 23", _number("h264_23", "{:.1f} %", 100)),
+    ("CRF 28", _number("h264_28", "{:.1f} %", 100)),
+    ("s/clip", _number("seconds", "{:.2f}")),
+]
+SIZE: list[tuple[str, Callable[[Row], str]]] = [
+    NAME,
     ("L2", _number("l2", "{:.2f}")),
     ("Linf", _number("linf", "{:.3f}")),
     ("MAP", _number("map", "{:.2f}")),
@@ -71,5 +101,5 @@ COLUMNS: list[tuple[str, Callable[[Row], str]]] = [
 ]
 KEYS = {
     "attack", "attacked", "clean_accuracy", "asr", "asr_low", "asr_high", "aq", "median_queries",
-    "l2", "linf", "map", "l0_frames", "l0_pixels", "ssim",
+    "l2", "linf", "map", "l0_frames", "l0_pixels", "ssim", "seconds", *FILES,
 }  # fmt: skip

@@ -57,6 +57,7 @@ def write_video(
             context = stream.codec_context
             # Without its macroblock tree x264 writes the same bytes each time.
             context.options = {"crf": str(crf), "mbtree": "0"}
+            context.thread_count = 1  # more would code large frames otherwise
             context.colorspace = context.color_primaries = context.color_trc = BT709
             context.color_range = TV_RANGE
         for picture in frames:

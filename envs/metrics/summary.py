@@ -7,7 +7,9 @@ A record is a mapping with
     success: bool, the label flipped within the budget;
     queries: int, all clips that went through the victim;
     budget: int, the most queries allowed;
-and, for successes at least, the figures named in MEANS.
+and, for successes at least, the figures named in MEANS; where they were measured also those in MORE
+and the flags named in FILES (whether the clip still is a success after it was such a file), which may
+stand in a mapping `delivered` of their own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +23,8 @@ from envs.metrics.rates import clopper_pearson
 Record = Mapping[str, Any]
 
 MEANS = ("l2", "linf", "map", "l0_pixels", "l0_frames", "ssim")
+MORE = ("sparsity", "roughness", "warping_error", "psnr", "lpips")
+FILES = ("ffv1", "h264_18", "h264_23", "h264_28")
 
 
 def summary(records: Sequence[Record]) -> dict[str, float]:
@@ -38,6 +42,9 @@ def summary(records: Sequence[Record]) -> dict[str, float]:
         aq: mean queries over all attacked clips, a failure counting its full budget.
         median_queries: over successes.
         l2, linf, map, l0_pixels, l0_frames, ssim: means over successes.
+        sparsity, roughness, warping_error, psnr, lpips: the same; nan unless every success has it.
+        ffv1, h264_18, h264_23, h264_28: share of the attacked clips of which a success survives in
+            such a file, to be held against asr; nan unless every success was written to one.
         Where there is nothing to average, nan: never 0.
 
     Raises:
@@ -62,6 +69,8 @@ def summary(records: Sequence[Record]) -> dict[str, float]:
         "aq": _mean([spent(record) for record in attacked]),
         "median_queries": float(np.median([spent(r) for r in successes]) if successes else np.nan),
         **{name: _mean([_figure(record, name) for record in successes]) for name in MEANS},
+        **{name: _mean(_measured(successes, name)) for name in MORE},
+        **{name: _delivered(successes, len(attacked), name) for name in FILES},
     }
 
 
@@ -92,6 +101,18 @@ def _figure(record: Record, name: str) -> float:
     if record.get(name) is None:
         raise ValueError(f"the record of {record['id']!r}, a success, lacks {name!r}: measure it")
     return float(record[name])
+
+
+def _measured(successes: Sequence[Record], name: str) -> list[float]:
+    """The figure of each success; nothing when one of them lacks it."""
+    values = [record.get(name) for record in successes]
+    return [] if None in values else [float(value) for value in values if value is not None]
+
+
+def _delivered(successes: Sequence[Record], attacked: int, name: str) -> float:
+    """Share of the attacked clips whose success survives in a file."""
+    flags = _measured([{**record, **(record.get("delivered") or {})} for record in successes], name)
+    return sum(flags) / attacked if attacked and len(flags) == len(successes) else float("nan")
 
 
 def _mean(values: Sequence[float]) -> float:
