@@ -22,8 +22,8 @@ class WarpedNoise(Attack):
     theta + a w-/|w-|, with w+- = g +- exploration u, u the warped noise, g the estimate so far (the
     prior of Ilyas et al., "Prior convictions", ICLR 2019) and |.| the L2 norm of a frame. Then
     g += rate (m+ - m-) / (exploration a) u, and theta -= step sign(g), cut to the bound. The loss
-    m is `Goal.margin`, so that targeted attacks need nothing else; the papers take a margin of
-    probabilities, which a saturated softmax hides.
+    m is a tenth of `Goal.gap`, so that targeted attacks need nothing else; the papers take a margin
+    of probabilities, which a saturated softmax hides.
 
     The published probe moves a frame by an L2 norm of `probe` on the [0, 1] scale, which is 0.13
     levels a value at 112 x 112 and would vanish in rounding. It is raised to `least_levels` root
@@ -70,7 +70,7 @@ class WarpedNoise(Attack):
 
     def moves(self, task: Task) -> Proposals:
         """Two probes and the clip as it stands, at a time."""
-        bound, margin = task.bound, task.ledger.goal.margin
+        bound, gap = task.bound, task.ledger.goal.gap
         shape = bound.clean.shape
         side = float(np.sqrt(np.prod(shape[1:])))  # L2 norm of a frame of ones
         probe = self.size(bound, self.probe / side, self.least_levels)
@@ -86,7 +86,7 @@ class WarpedNoise(Attack):
                 answers = yield np.stack([bound.render(point) for point in (*points, theta)])
                 if len(answers) < 3:
                     return
-                difference = margin(answers[0]) - margin(answers[1])
+                difference = (gap(answers[0]) - gap(answers[1])) / 10
                 gain = np.float32(self.rate * difference / (self.exploration * length))
                 estimate += gain * noise
                 theta = np.clip(theta - step * np.sign(estimate), bound.low, 1)
