@@ -14,9 +14,7 @@ from torch import nn
 from agents.build import ConfigError, build
 from envs.victims.base import VictimError
 from envs.victims.exported import Exported
-from envs.victims.function import Function
 from envs.victims.onnx_file import OnnxFile, choose_providers
-from envs.victims.own import OwnVictim
 from envs.victims.torchscript import TorchScript
 from tests.own_models import (
     CLASSES,
@@ -248,54 +246,3 @@ def test_onnx_shape_that_does_not_fit(tmp_path: Path) -> None:
 
 
 # Functions
-
-
-def own_table(clips: np.ndarray) -> list[list[float]]:
-    """Nested lists; writes into its clips, which must harm nobody."""
-    clips[:] = 0
-    return [[1.0, 2.0, 3.0]] * len(clips)
-
-
-class Model:
-    def scores(self, clips: np.ndarray) -> torch.Tensor:
-        return logits(clips).requires_grad_()
-
-
-model = Model()
-
-
-def test_a_function_gets_its_own_copy() -> None:
-    clips = CLIPS.copy()
-    victim = Function("tests.test_own_victims.own_table", **KEYS)
-    assert len(victim.classes) == 3
-    assert np.allclose(victim.scores(clips).sum(axis=1), 1)
-    assert np.array_equal(clips, CLIPS)
-
-
-def test_a_method_of_an_object_serves_too() -> None:
-    victim = Function("tests.test_own_victims.model.scores", classes=CLASSES, **KEYS)
-    assert np.abs(victim.scores(CLIPS) - logits(CLIPS).softmax(1).numpy()).max() < 1e-6
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("no.such.function", "cannot be imported"),
-        ("tests.own_models.nothing", "cannot be imported.*nothing"),
-        ("logits", "no dot"),
-        ("tests.own_models.KEYS", "is a dict"),
-        ("tests.own_models.TinyNet", "is a class"),
-    ],
-)
-def test_names_that_are_no_function(name: str, words: str) -> None:
-    with pytest.raises(VictimError, match=words):
-        Function(name, **KEYS)
-
-
-def test_nothing_is_asked_uncounted_where_the_classes_are_known(monkeypatch) -> None:
-    asked = []
-    monkeypatch.setattr(OwnVictim, "try_out", lambda self: asked.append(self))
-    Function("tests.own_models.logits", classes=CLASSES, **KEYS)
-    assert not asked
-    Function("tests.own_models.logits", **KEYS)
-    assert asked

@@ -1,7 +1,6 @@
 """What searches over boxes of space-time share: the perturbation as it stands, and what moved it."""
 
 from collections.abc import Generator, Iterable
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,12 +50,7 @@ class Search:
     def __enter__(self) -> "Search":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         size = np.abs(self.theta).mean(axis=-1)
         self.task.notes["mask"] = cell_means(size, self.grid)
         self.task.notes["sensitivity"] = self.memory.picture()

@@ -1,14 +1,12 @@
 """HMDB-51: 6,766 clips of 51 human actions (Kuehne et al., ICCV 2011), as downloaded."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from envs.clip import Sampling
 from envs.datasets.base import DatasetError, Part
-from envs.datasets.files import VideoDataset, VideoFile, check_folder, check_range
+from envs.datasets.files import VideoFile, check_folder
 from envs.datasets.parts import cut_validation
+from envs.datasets.splits import SplitDataset
 
 PAGE = "https://serre-lab.clps.brown.edu/resource/hmdb-a-large-human-motion-database/"
 # Use of a clip in a split: 0 not at all, 1 train, 2 test.
@@ -18,46 +16,17 @@ _LINE = re.compile(r"(?P<video>\S+)\.avi\s+(?P<use>[012])")
 _CODES = r"_[a-z]_[a-z]{2}_np\d+_[a-z]{2}_[a-z]{3}_\d+"
 
 
-class Hmdb51(VideoDataset):
+class Hmdb51(SplitDataset):
     """One part of an official split of HMDB-51, labelled for a victim.
 
     Train and test follow the official lists, which leave some clips of each class unused;
     validation is cut from the train list by source videos, which the file names tell.
 
-    Args:
-        part: train, validation or test.
-        sampling: how the victim wants its clips.
-        classes: the victim's class names, which labels index.
-        root: the folder that holds one folder of .avi files a class.
-        lists: the folder of the 153 split files, such as climb_test_split1.txt.
-        split: official split, 1, 2 or 3.
-        validation_share: share of each class's sources in the train list that go to validation.
-        **options: see `VideoDataset`.
-
-    Raises:
-        DatasetError: lists or videos are missing, or the victim knows none of the classes.
-        ValueError: an argument is out of its range.
+    `root` and `lists`, with the other arguments, are those of `SplitDataset`; the lists are
+    the 153 files such as climb_test_split1.txt.
     """
 
     title = "HMDB-51"
-
-    def __init__(
-        self,
-        part: Part,
-        sampling: Sampling,
-        classes: Sequence[str] | None,
-        *,
-        root: str | Path,
-        lists: str | Path,
-        split: int = 1,
-        validation_share: float = 0.15,
-        **options: Any,
-    ) -> None:
-        check_range("split", split in (1, 2, 3), "1, 2 or 3")
-        check_range("validation_share", 0 <= validation_share < 1, "at least 0 and below 1")
-        self.root, self.lists, self.split = root, lists, split
-        self.validation_share = validation_share
-        super().__init__(part, sampling, classes, **options)
 
     def videos(self, part: Part) -> list[VideoFile]:
         """The videos of the official lists, less those cut off for another part."""

@@ -1,14 +1,12 @@
 """UCF-101: 13,320 clips of 101 human actions (Soomro, Zamir and Shah, 2012), as downloaded."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from envs.clip import Sampling
 from envs.datasets.base import DatasetError, Part
-from envs.datasets.files import VideoDataset, VideoFile, check_folder, check_range
+from envs.datasets.files import VideoFile, check_folder
 from envs.datasets.parts import cut_validation
+from envs.datasets.splits import SplitDataset
 
 PAGE = "https://www.crcv.ucf.edu/data/UCF101.php"
 # "Archery/v_Archery_g08_c01.avi 3": class, video, and in train lists the number of the class.
@@ -17,47 +15,18 @@ _LINE = re.compile(
 )
 
 
-class Ucf101(VideoDataset):
+class Ucf101(SplitDataset):
     """One part of an official split of UCF-101, labelled for a victim.
 
     Train and test follow the official lists; validation is cut from the train list by groups, since
     clips of one group (gNN in the file name) are pieces of the same video. It takes the groups of
     the highest numbers of each class among the files at hand, whatever the seed.
 
-    Args:
-        part: train, validation or test.
-        sampling: how the victim wants its clips.
-        classes: the victim's class names, which labels index.
-        root: the folder UCF-101, which holds one folder of .avi files a class.
-        lists: the folder ucfTrainTestlist, which holds trainlist01.txt and its siblings.
-        split: official split, 1, 2 or 3.
-        validation_share: share of each class's groups in the train list that go to validation.
-        **options: see `VideoDataset`.
-
-    Raises:
-        DatasetError: lists or videos are missing, or the victim knows none of the classes.
-        ValueError: an argument is out of its range.
+    `root` and `lists`, with the other arguments, are those of `SplitDataset`; the lists are
+    the folder ucfTrainTestlist, with trainlist01.txt and its siblings.
     """
 
     title = "UCF-101"
-
-    def __init__(
-        self,
-        part: Part,
-        sampling: Sampling,
-        classes: Sequence[str] | None,
-        *,
-        root: str | Path,
-        lists: str | Path,
-        split: int = 1,
-        validation_share: float = 0.15,
-        **options: Any,
-    ) -> None:
-        check_range("split", split in (1, 2, 3), "1, 2 or 3")
-        check_range("validation_share", 0 <= validation_share < 1, "at least 0 and below 1")
-        self.root, self.lists = root, Path(lists).expanduser()
-        self.split, self.validation_share = split, validation_share
-        super().__init__(part, sampling, classes, **options)
 
     def videos(self, part: Part) -> list[VideoFile]:
         """The videos of the official list, less those cut off for another part."""

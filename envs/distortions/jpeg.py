@@ -21,7 +21,11 @@ def jpeg(clip: Frames, severity: int, rng: np.random.Generator) -> Frames:
     Raises:
         ValueError: severity is not 1 to 5.
     """
-    quality = level(QUALITIES, clip, severity)
+    return compress(clip, level(QUALITIES, clip, severity))
+
+
+def compress(clip: Frames, quality: int) -> Frames:
+    """Each frame of a uint8 clip (T, H, W, 3) after JPEG of a quality of 1 to 100."""
     out = np.empty_like(clip)
     for t, frame in enumerate(clip):
         bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)

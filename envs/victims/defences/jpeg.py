@@ -1,9 +1,9 @@
 """JPEG compression of every frame."""
 
-import cv2
 import numpy as np
 
 from envs.clip import Frames
+from envs.distortions.jpeg import compress
 
 
 def jpeg(clip: Frames, rng: np.random.Generator, *, quality: int) -> Frames:
@@ -22,9 +22,4 @@ def jpeg(clip: Frames, rng: np.random.Generator, *, quality: int) -> Frames:
     """
     if quality not in range(1, 101):
         raise ValueError(f"quality={quality!r}: choose a whole number from 1 to 100")
-    out = np.empty_like(clip)
-    for t, frame in enumerate(clip):
-        bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
-        _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
-        out[t] = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    return out
+    return compress(clip, int(quality))

@@ -1,0 +1,46 @@
+"""Data sets that come with three official splits into train and test."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from envs.clip import Sampling
+from envs.datasets.base import Part
+from envs.datasets.files import VideoDataset, check_range
+
+
+class SplitDataset(VideoDataset):
+    """One part of an official split; a subclass reads the lists in `videos`.
+
+    Args:
+        part: train, validation or test.
+        sampling: how the victim wants its clips.
+        classes: the victim's class names, which labels index.
+        root: the folder that holds one folder of .avi files a class.
+        lists: the folder of the official lists.
+        split: official split, 1, 2 or 3.
+        validation_share: share of each class's recordings in the train list that go to validation.
+        **options: see `VideoDataset`.
+
+    Raises:
+        DatasetError: lists or videos are missing, or the victim knows none of the classes.
+        ValueError: an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        sampling: Sampling,
+        classes: Sequence[str] | None,
+        *,
+        root: str | Path,
+        lists: str | Path,
+        split: int = 1,
+        validation_share: float = 0.15,
+        **options: Any,
+    ) -> None:
+        check_range("split", split in (1, 2, 3), "1, 2 or 3")
+        check_range("validation_share", 0 <= validation_share < 1, "at least 0 and below 1")
+        self.root, self.lists, self.split = root, Path(lists).expanduser(), split
+        self.validation_share = validation_share
+        super().__init__(part, sampling, classes, **options)
