@@ -104,10 +104,13 @@ def refuse_changes(new: dict[str, Any], old: dict[str, Any], path: str = "") -> 
         "workers",
         "worker_gpus",
         "ray_address",
+        "checkpoint",  # an attack that uses it names it among its own keys
     }
     for key in sorted(new.keys() | old.keys()):
         if not path and key in free:
             continue
+        if path == "attacks." and not (key in new and key in old):
+            continue  # an attack more, or one less
         now, then = new.get(key), old.get(key)
         if isinstance(now, dict) and isinstance(then, dict):
             refuse_changes(now, then, f"{path}{key}.")

@@ -53,12 +53,12 @@ def note_run(setting: Setting, config: Mapping[str, Any], folder: Path) -> None:
         # Answers may differ in their last digits on another machine; weights may not.
         named = ["policy", "victim"] if "weights" in before["victim"]["of"] else ["policy"]
         for key in named:
-            if before[key] != facts[key]:
+            if before[key] not in (None, facts[key]):
                 raise CheckpointError(
                     f"the {key} is not the one that this run began with (its SHA-256 differs): "
                     "start a new run without resume=true"
                 )
-        facts = {**before, "resumes": before["resumes"] + 1}
+        facts = {**before, "policy": facts["policy"], "resumes": before["resumes"] + 1}
     write_whole(path, (json.dumps(facts, indent=1) + "\n").encode())
 
 

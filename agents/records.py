@@ -14,6 +14,7 @@ from agents.build import Setting
 from agents.files import write_whole
 from envs.metrics.norms import norms
 from envs.metrics.quality import psnr, ssim
+from envs.metrics.temporal import warping_error
 
 Record = dict[str, Any]
 
@@ -40,11 +41,15 @@ def make_record(name: str, setting: Setting, result: AttackResult, seed: int) ->
     }
     if success:
         assert ledger.best is not None and ledger.best_scores is not None  # success says so
+        clips = ledger.clip.frames, ledger.best
+        steadiness = warping_error(*clips)
         record |= {
             "prediction": int(np.argmax(ledger.best_scores)),
-            **norms(ledger.clip.frames, ledger.best),
-            "ssim": ssim(ledger.clip.frames, ledger.best),
-            "psnr": psnr(ledger.clip.frames, ledger.best),
+            **norms(*clips),
+            "ssim": ssim(*clips),
+            "psnr": psnr(*clips),
+            # JSON has no nan.
+            "warping_error": None if np.isnan(steadiness) else steadiness,
         }
     return record
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.attacks.base import Attack, Rules
+from agents.attacks.base import Attack, Proposals, Rules, Task
 from agents.build import build
 from envs.bound import Bound
 from envs.clip import Clip, Frames
@@ -75,3 +75,22 @@ def make(target: str, budget: int = 200, eps: int | None = 10, **keys: Any) -> A
     """An attack by its `_target_`, with keys of its own."""
     attack: Attack = build("attack", {"_target_": target, **keys}, rules(budget, eps))
     return attack
+
+
+def watch_requests(attack: Attack) -> list[Frames]:
+    """What an attack asks for at a time, added to the list as it runs; the ledger asks clip by clip."""
+    seen: list[Frames] = []
+    inner = attack.moves
+
+    def moves(task: Task) -> Proposals:
+        talk = inner(task)
+        try:
+            request = next(talk)
+            while True:
+                seen.append(request)
+                request = talk.send((yield request))
+        except StopIteration:
+            return
+
+    attack.moves = moves  # type: ignore[method-assign] # one instance, in a test
+    return seen

@@ -27,7 +27,7 @@ from envs.bound import Bound
 from envs.clip import Frames
 from envs.threat import Goal
 from envs.victims.base import Scores
-from tests.attack_toys import FRAMES, SIZE, LinearVictim, darken, grey_clip, rules
+from tests.attack_toys import FRAMES, SIZE, LinearVictim, darken, grey_clip, rules, watch_requests
 
 CONF = yaml.safe_load((Path(__file__).parents[1] / "conf/attack/astfocus.yaml").read_text())
 PPO = {**CONF["ppo"], "hidden": 32}  # narrower than published: fast
@@ -66,8 +66,10 @@ def test_constants_are_the_published_ones() -> None:
 
 def test_an_iteration_is_sixty_probes_in_pairs_and_a_check_within_windows_of_few_frames() -> None:
     victim = Watched()
-    make(1 + 61).run(victim, grey_clip())
-    assert victim.batches == [1, 32, 28, 1]  # sixty, of which the victim takes 32 at a time
+    attack = make(1 + 61)
+    requests = watch_requests(attack)
+    attack.run(victim, grey_clip())
+    assert [len(request) for request in requests] == [60, 1]
     clean, probed = victim.seen[0].astype(int), np.array(victim.seen[1:61]).astype(int)
     side = round(CONF["window"] * SIZE)
     frames = {int(t) for t in np.nonzero((probed != clean).any((0, 2, 3, 4)))[0]}
@@ -84,9 +86,10 @@ def test_an_iteration_is_sixty_probes_in_pairs_and_a_check_within_windows_of_few
 
 
 def test_the_end_of_the_budget_still_pays_for_a_check() -> None:
-    victim = Watched()
-    make(1 + 61 + 12).run(victim, grey_clip())
-    assert victim.batches == [1, 32, 28, 1, 10, 1, 1]
+    attack = make(1 + 61 + 12)
+    requests = watch_requests(attack)
+    attack.run(Watched(), grey_clip())
+    assert [len(request) for request in requests] == [60, 1, 10, 1, 1]
 
 
 def test_steps_go_down_the_known_slope_and_not_at_random() -> None:

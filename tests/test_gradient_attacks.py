@@ -30,7 +30,17 @@ from envs.clip import Frames
 from envs.ledger import Ledger
 from envs.threat import Goal
 from envs.victims.base import Scores
-from tests.attack_toys import BLOCK, FRAMES, SIZE, LinearVictim, darken, grey_clip, make, rules
+from tests.attack_toys import (
+    BLOCK,
+    FRAMES,
+    SIZE,
+    LinearVictim,
+    darken,
+    grey_clip,
+    make,
+    rules,
+    watch_requests,
+)
 
 CONF = Path(__file__).parents[1] / "conf/attack"
 SHARED = {"lr": 1e-2, "published_eps": 0.05}
@@ -94,9 +104,10 @@ def test_the_shipped_constants_are_the_published_ones(name: str) -> None:
     [("nes", [50, 1, 50, 1]), ("vbad", [1, 48, 1, 48]), ("earl", [1, 48, 6, 1, 48, 6])],
 )
 def test_an_iteration_asks_what_it_states(name: str, requests: list[int]) -> None:
-    victim = Watched()
-    CLASSES[name](rules(sum(requests) + 1)).run(victim, grey_clip())
-    assert victim.batches == [1, *requests]
+    attack = CLASSES[name](rules(sum(requests) + 1))
+    asked = watch_requests(attack)
+    attack.run(Watched(), grey_clip())
+    assert [len(request) for request in asked] == requests
 
 
 def test_nes_descends_where_random_corners_do_not() -> None:
@@ -136,16 +147,11 @@ def test_vbad_gives_up_where_nothing_falls() -> None:
 
 
 def test_earl_starts_and_steps_in_few_frames() -> None:
-    seen: list[Frames] = []
-
-    class Kept(Watched):
-        def answer(self, clips: Frames) -> Scores:
-            seen.append(clips)
-            return super().answer(clips)
-
-    Earl(rules(1 + 2 * 55 + 1), network="resnet18", key_frames=2).run(Kept(), grey_clip())
+    attack = Earl(rules(1 + 2 * 55 + 1), network="resnet18", key_frames=2)
+    seen = watch_requests(attack)
+    attack.run(Watched(), grey_clip())
     clean = grey_clip().frames
-    checks = [request[0] for request in seen if len(request) == 1][1:]
+    checks = [request[0] for request in seen if len(request) == 1]
     changed = [int((check != clean).any((1, 2, 3)).sum()) for check in checks]
     assert changed[0] == 2 and 2 <= changed[1] <= 4 and changed[2] <= 6
 

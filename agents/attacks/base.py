@@ -98,7 +98,7 @@ class Attack(ABC):
         """Yield uint8 clips (N, T, H, W, 3) to ask about; receive what may be seen of the scores.
 
         Ends by returning. Is stopped when the budget is spent or the clean-up after a success is
-        over; of a request larger than what is left, only the first clips pass.
+        over, be it in the middle of a request, of which the last clips then remain unanswered.
         """
 
     def run(self, victim: Victim, clip: Clip, seed: int = 0) -> AttackResult:
@@ -128,17 +128,23 @@ class Attack(ABC):
         try:
             request = next(moves)
             while True:
-                answers = yield ledger, task.bound.project(request)
-                request = moves.send(answers)
-                if ledger.first_success is not None:
-                    left = ledger.first_success + game.cleanup - ledger.spent
-                    if left <= 0:
+                answers = []
+                for frames in task.bound.project(request):  # one by one: none is asked too many
+                    answers.append((yield ledger, frames[None])[0])
+                    if self._over(ledger):
                         break
-                    request = request[:left]
+                request = moves.send(np.stack(answers))
+                if self._over(ledger):
+                    break
         except (StopIteration, BudgetExhausted):
             pass
         moves.close()
         return AttackResult(True, ledger, task.notes)
+
+    def _over(self, ledger: Ledger) -> bool:
+        first = ledger.first_success
+        done = first is not None and ledger.spent - first >= self.rules.game.cleanup
+        return done or not ledger.left
 
     def _task(self, ledger: Ledger, clean: NDArray[np.float32], rng: np.random.Generator) -> Task:
         rules, frames = self.rules, ledger.clip.frames

@@ -97,7 +97,7 @@ class FrameAgent:
         drawn = task.rng.random((attack.selections, len(theta))) < chances
         kept = np.stack([_likeliest(row, chances, attack.key_frames) for row in drawn])
         answers = yield self._clips(task, theta, step, kept)
-        losses = 10 * margins(task, answers)  # back to natural logarithms
+        losses = margins(task, answers)
         rewards = np.exp(-np.abs(losses[0] - losses[1:]))
         if len(rewards):
             self._learn(probability, drawn[: len(rewards)], rewards)

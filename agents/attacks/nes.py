@@ -20,7 +20,7 @@ class Nes(Attack):
 
     An iteration: `samples` antithetic normal probes around the present point, a step against the
     sign of the estimated gradient (with momentum), projection, and one check query. Its loss is the
-    comparison's margin. Sizes below `least_levels` are raised to it (see `theta_size`): a probe of
+    comparison's margin. Probes below `least_levels` are raised to it (see `theta_size`): a probe of
     0.001 is a quarter of a level, which no uint8 clip can show.
 
     Args:
@@ -33,7 +33,7 @@ class Nes(Attack):
         drop: what it is divided by.
         momentum: weight of earlier gradients.
         published_eps: the bound that these were published with; sets their scale under a distortion.
-        least_levels: the least size of probes and steps, in levels of 0-255.
+        least_levels: the least size of a probe, in levels of 0-255; steps have at least one.
 
     Raises:
         ValueError: samples is odd.
@@ -53,7 +53,7 @@ class Nes(Attack):
         drop: float = 2.0,
         momentum: float = 0.9,
         published_eps: float = 0.05,
-        least_levels: float = 1.0,
+        least_levels: float = 4.0,
     ) -> None:
         super().__init__(rules)
         check_samples(samples)
@@ -64,11 +64,11 @@ class Nes(Attack):
     def moves(self, task: Task) -> Proposals:
         """Estimate, step, check, until stopped."""
         bound, shape = task.bound, task.bound.clean.shape
-        sigma, lr, least_lr = (
-            theta_size(
-                value, bound, published_eps=self.published_eps, least_levels=self.least_levels
-            )
-            for value in (self.sigma, self.lr, self.least_lr)
+        eps = self.published_eps
+        sigma = theta_size(self.sigma, bound, published_eps=eps, least_levels=self.least_levels)
+        lr, least_lr = (
+            theta_size(value, bound, published_eps=eps, least_levels=1)
+            for value in (self.lr, self.least_lr)
         )
         steps = Plateau(lr, least_lr, self.window, self.drop)
         theta, slope = np.zeros(shape, np.float32), np.zeros(shape, np.float32)

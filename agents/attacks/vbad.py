@@ -49,7 +49,8 @@ class Vbad(Attack):
         give_up: the attack ends when a margin is no lower than so many iterations before.
         random_start: begin at a random point of the bound instead of the clean clip.
         published_eps: the bound that these were published with; sets their scale under a distortion.
-        least_levels: the least size of probes and steps, in levels of 0-255 (see `theta_size`).
+        least_levels: the least size of a probe, in levels of 0-255 (see `theta_size`); steps have
+            at least one.
 
     Raises:
         ValueError: samples is odd, or the network is unknown.
@@ -74,7 +75,7 @@ class Vbad(Attack):
         give_up: int = 200,
         random_start: bool = True,
         published_eps: float = 0.05,
-        least_levels: float = 1.0,
+        least_levels: float = 4.0,
     ) -> None:
         super().__init__(rules)
         check_samples(samples)
@@ -108,11 +109,11 @@ class Vbad(Attack):
                 make, and returns which of them make it.
         """
         bound, (T, H, W, _) = task.bound, task.bound.clean.shape
-        sigma, lr, least_lr = (
-            theta_size(
-                value, bound, published_eps=self.published_eps, least_levels=self.least_levels
-            )
-            for value in (self.sigma, self.lr, self.least_lr)
+        eps = self.published_eps
+        sigma = theta_size(self.sigma, bound, published_eps=eps, least_levels=self.least_levels)
+        lr, least_lr = (
+            theta_size(value, bound, published_eps=eps, least_levels=1)
+            for value in (self.lr, self.least_lr)
         )
         steps = Plateau(lr, least_lr, self.window, drop=2)
         # Where theta is the share of a distortion, more of it may darken a pixel.

@@ -13,7 +13,7 @@ from agents.report.run_files import Run
 from agents.report.style import swatch
 from agents.report.video import write_video
 from envs.clip import Frames
-from envs.metrics.summary import FILES
+from envs.metrics.summary import FILES, first_flip
 
 Record = dict[str, Any]
 
@@ -107,7 +107,7 @@ def _case(run: Run, title: str, record: Record) -> Markup | None:
 def _facts(run: Run, title: str, record: Record) -> list[Markup]:
     said = run.class_name(record.get("prediction"))
     true = record.get("class") or run.class_name(record["label"])
-    first = record.get("first_success") or record["queries"]
+    first = first_flip(record)
     sizes = [f"L2 {record['l2']:.3g}"]
     for key, words in (
         ("linf", "Linf {:.3f}"),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from envs.metrics.rates import clopper_pearson
-from envs.metrics.summary import Record
+from envs.metrics.summary import Record, first_flip
 
 TITLES = {"l2": "L2 norm", "linf": "Linf norm", "map": "mean change (0-255)",
           "l0_pixels": "share of changed pixels", "l0_frames": "share of changed frames"}  # fmt: skip
@@ -107,5 +107,4 @@ def _flipped(record: Record, queries: int, norm: float | None, norm_name: str) -
         return False
     if norm is not None and record.get(norm_name) is None:
         raise ValueError(f"the record of {record['id']!r}, a success, lacks {norm_name!r}")
-    first = record.get("first_success") or record["queries"]
-    return first <= queries and (norm is None or record[norm_name] <= norm)
+    return first_flip(record) <= queries and (norm is None or record[norm_name] <= norm)

@@ -5,7 +5,8 @@ A record is a mapping with
     attacked: bool, False when the victim got the clean clip wrong (or it is of the target class);
     clean_right: bool, the victim got the clean clip right (where absent: attacked);
     success: bool, the label flipped within the budget;
-    queries: int, all clips that went through the victim;
+    queries: int, all clips that went through the victim, those of a clean-up among them;
+    first_success: int, which of them first reached the goal (where absent: the last);
     budget: int, the most queries allowed;
 and, for successes at least, the figures named in MEANS; where they were measured also those in MORE
 and the flags named in FILES (whether the clip still is a success after it was such a file), which may
@@ -84,7 +85,7 @@ def success_curve(records: Sequence[Record]) -> tuple[NDArray[np.int64], NDArray
             nan when no clip was attacked.
     """
     attacked = [record for record in records if record["attacked"]]
-    flips = np.sort(np.array([spent(r) for r in attacked if r["success"]], np.int64))
+    flips = np.sort(np.array([first_flip(r) for r in attacked if r["success"]], np.int64))
     ends = [0, max((int(record["budget"]) for record in attacked), default=0)]
     queries = np.unique(np.concatenate([flips, ends]).astype(np.int64))
     if not attacked:
@@ -92,8 +93,13 @@ def success_curve(records: Sequence[Record]) -> tuple[NDArray[np.int64], NDArray
     return queries, np.searchsorted(flips, queries, side="right") / len(attacked)
 
 
+def first_flip(record: Record) -> int:
+    """Number of the query that first reached the goal, of a success."""
+    return int(record.get("first_success") or record["queries"])
+
+
 def spent(record: Record) -> int:
-    """Queries of an attacked clip; a failure counts its full budget."""
+    """Queries of an attacked clip, a clean-up's among them; a failure counts its full budget."""
     return int(record["queries"] if record["success"] else record["budget"])
 
 
