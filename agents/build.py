@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from agents.attacks.base import Attack, Rules
-from agents.policy import PolicyError
+from agents.policy import PolicyError, game_from
 from envs.datasets.base import ClipDataset, DatasetError, Part
 from envs.episode import Distort, choose_goal, distorted_draws
-from envs.game_config import GameConfig, RewardWeights
+from envs.game_config import GameConfig
 from envs.mask import cell_edges
 from envs.threat import check_answers
 from envs.victims.base import Victim, VictimError
@@ -143,7 +143,7 @@ class Setting:
 def build_game(config: Mapping[str, Any]) -> GameConfig:
     """Game rules from the plain config group `env`."""
     try:
-        return GameConfig(**{**config, "reward": RewardWeights(**config["reward"])})
+        return game_from(config)
     except ValueError as fault:
         raise ConfigError(str(fault)) from fault
 
@@ -187,16 +187,21 @@ def check_setting(config: Mapping[str, Any]) -> None:
 
 def build_setting(config: Mapping[str, Any]) -> Setting:
     """Build victim, distortion and rules from plain config groups."""
-    distortion = {key: value for key, value in config["distortion"].items() if key != "severity"}
     setting = Setting(
         config=config,
         victim=build_victim(config),
-        distort=build("distortion", distortion),
+        distort=build_distort(config["distortion"]),
         severity=config["distortion"]["severity"],
         game=build_game(config["env"]),
     )
     try_out(setting)
     return setting
+
+
+def build_distort(config: Mapping[str, Any]) -> Distort:
+    """The distortion of the config group `distortion`; its severity is not bound."""
+    distort: Distort = build("distortion", {k: v for k, v in config.items() if k != "severity"})
+    return distort
 
 
 def try_out(setting: Setting) -> None:

@@ -1,7 +1,7 @@
 """Policy: both trained actors in one file, acting without Ray."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,12 @@ from torch import Tensor
 from agents.files import save_tensors
 from agents.networks import Actor, make_actor
 from envs.episode import AGENTS
-from envs.game_config import GameConfig
+from envs.game_config import GameConfig, RewardWeights
 from envs.moves import Moves
 from envs.victims.base import VictimError
 from envs.victims.weights import load_into, load_state
 
-FORMAT = 1
+FORMAT = 2
 
 
 class PolicyError(ValueError):
@@ -27,27 +27,46 @@ class PolicyError(ValueError):
 
 @dataclass
 class Policy:
-    """Actors of both agents for one shape of the game.
+    """Actors of both agents, and the game that they have learned.
 
     Attributes:
         actors: network of each agent.
-        shape: what the game must have in common with training (see `game_shape`).
+        game: the rules of training, as plain values.
+        frames: of a clip.
+        distortion: config group of the distortion of training, or None if it is not known.
+        hidden: channels of the networks.
         facts: what is known of the training (iteration, queries, validation success ...).
     """
 
     actors: dict[str, Actor]
-    shape: dict[str, Any]
+    game: dict[str, Any]
+    frames: int
+    distortion: dict[str, Any] | None
     hidden: int
     facts: dict[str, Any]
 
     @classmethod
-    def fresh(cls, config: GameConfig, frames: int, hidden: int) -> "Policy":
+    def fresh(
+        cls,
+        config: GameConfig,
+        frames: int,
+        hidden: int,
+        distortion: Mapping[str, Any] | None = None,
+    ) -> "Policy":
         """Untrained actors for a game."""
-        shape = game_shape(config, frames)
         actors = {
-            agent: make_actor(agent, parts, hidden) for agent, parts in shape["parts"].items()
+            agent: make_actor(agent, parts, hidden)
+            for agent, parts in action_parts(config, frames).items()
         }
-        return cls(actors, shape, hidden, {})
+        known = dict(distortion) if distortion else None
+        return cls(actors, asdict(config), frames, known, hidden, {})
+
+    def game_under(self, rules: GameConfig) -> GameConfig:
+        """The game of training with what a comparison fixes: budget, clean-up, norm and target."""
+        return replace(
+            game_from(self.game),
+            budget=rules.budget, cleanup=rules.cleanup, norm=rules.norm, target=rules.target,
+        )  # fmt: skip
 
     @torch.inference_mode()
     def act(
@@ -73,7 +92,9 @@ class Policy:
         """Write one file that `load` reads; atomic."""
         content = {
             "format": FORMAT,
-            "shape": self.shape,
+            "game": self.game,
+            "frames": self.frames,
+            "distortion": self.distortion,
             "hidden": self.hidden,
             "facts": self.facts,
             "actors": {agent: actor.state_dict() for agent, actor in self.actors.items()},
@@ -94,31 +115,23 @@ class Policy:
             content = load_state(path)
         except VictimError as fault:  # the loader's word for any file that is no checkpoint
             raise PolicyError(f"no usable policy: {fault}") from fault
-        needed = {"actors", "shape", "hidden", "facts"}
-        if content.get("format") != FORMAT or not needed <= content.keys():
+        needed = ("game", "frames", "distortion", "hidden", "facts")
+        if content.get("format") != FORMAT or not {"actors", *needed} <= content.keys():
             raise PolicyError(
-                f"{path} is no policy file of format {FORMAT}: name a run's policy.pt"
+                f"{path} is no policy file of format {FORMAT}: name a run's policy.pt, or train again"
             )
         if set(content["actors"]) != set(AGENTS):
             raise PolicyError(
                 f"{path} has the agents {sorted(content['actors'])}, this game has {sorted(AGENTS)}: "
                 "train again with train.py"
             )
-        policy = cls({}, content["shape"], content["hidden"], content["facts"])
+        policy = cls({}, *(content[key] for key in needed))
+        parts = action_parts(game_from(policy.game), policy.frames)
         for agent, state in content["actors"].items():
-            actor = make_actor(agent, policy.shape["parts"][agent], policy.hidden)
+            actor = make_actor(agent, parts[agent], policy.hidden)
             load_into(actor, state, f"{path} ({agent})")
             policy.actors[agent] = actor.eval()
         return policy
-
-    def check_fits(self, config: GameConfig, frames: int) -> None:
-        """Raise PolicyError, naming the first difference, unless the game has the policy's shape."""
-        for key, value in game_shape(config, frames).items():
-            if self.shape.get(key) != value:
-                raise PolicyError(
-                    f"the policy was trained with {key}={self.shape.get(key)}, the game has {value}: "
-                    "use the training run's env settings, or train again"
-                )
 
     def load_actors(self, states: Mapping[str, Mapping[str, Tensor]]) -> None:
         """Take over the weights of actors of the same shape."""
@@ -127,9 +140,12 @@ class Policy:
             self.actors[agent].eval()
 
 
-def game_shape(config: GameConfig, frames: int) -> dict[str, Any]:
-    """All that the networks' meaning depends on, as plain values."""
+def action_parts(config: GameConfig, frames: int) -> dict[str, list[int]]:
+    """Number of choices in each part of each agent's action."""
     moves = Moves(config, frames)
-    rules = {key: asdict(config)[key] for key in ("grid", "levels", "draws", "sizes", "windows")}
-    parts = {agent: [int(n) for n in space.nvec] for agent, space in moves.spaces.items()}  # type: ignore[attr-defined] # not flat, so MultiDiscrete
-    return {"frames": frames, **rules, "parts": parts}
+    return {agent: [int(n) for n in space.nvec] for agent, space in moves.spaces.items()}  # type: ignore[attr-defined] # not flat, so MultiDiscrete
+
+
+def game_from(plain: Mapping[str, Any]) -> GameConfig:
+    """Rules of the game from plain values, of a file or of the config group `env`."""
+    return GameConfig(**{**plain, "reward": RewardWeights(**plain["reward"])})

@@ -101,7 +101,9 @@ class Trainer:
         self.algo = ppo_config(config, frames, seed_salt=self.state["resumes"]).build_algo()
         if config["resume"]:
             checkpoints.restore(self.algo, self.folder)
-        self.policy = Policy.fresh(setting.game, frames, config["algo"]["hidden"])
+        self.policy = Policy.fresh(
+            setting.game, frames, config["algo"]["hidden"], config["distortion"]
+        )
         self.best = self._best_so_far()
         self.lines = run_dir / "progress.jsonl"
         self._forget_what_is_done_again()

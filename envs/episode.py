@@ -109,6 +109,7 @@ class Episode:
         self.margin = self._lowest = ledger.goal.margin(clean)
         self._last_drop, self._norm, self._flicker = 0.0, 0.0, 0.0
         self._move = Move(None, 0, 0, None)
+        self._before = self.masked.snapshot()
         self._added = self._taken = np.zeros(self.masked.level.shape, bool)
         self._was_flipped = False
 
@@ -119,7 +120,8 @@ class Episode:
                 f"actions for {sorted(actions)}: give one for each of {', '.join(AGENTS)}"
             )
         move = self.moves.decode(*(actions[agent] for agent in AGENTS))
-        level, draw = self.masked.level.copy(), self.masked.draw.copy()
+        self._before = self.masked.snapshot()
+        _, level, draw, _ = self._before
         if move.undo is not None:
             self.masked.paint(move.undo, 0)
         if move.add is not None:
@@ -133,29 +135,36 @@ class Episode:
     def finish(self, answer: NDArray[np.float32]) -> float:
         """Take the victim's visible scores (C,) of that clip; returns the shared reward.
 
-        Reward: margin * drop of the margin + flip * (first success) - norm * growth of the norm
-        (as a share of the wholly distorted clip's) - flicker * growth of the mask's mean change
-        between neighbouring frames - query.
+        Reward: margin * drop of the margin (down to 0, the flip) + flip * (first success)
+        - norm * growth of the norm (as a share of the wholly distorted clip's, to `power`)
+        - flicker * growth of the mask's mean change between neighbouring frames - query.
+        With `keep: paying` a move is taken back, and costs the query only, unless the rest of its
+        reward is above 0 or the answer says nothing (no drop at all, as of a label-only victim); once
+        flipped, also if the clip would no longer be a success.
         """
         weights = self.config.reward
         margin = self.ledger.goal.margin(answer)
-        norm = self.masked.norm() / self._scale
+        norm = (self.masked.norm() / self._scale) ** weights.power
         mask = self.masked.mask
         flicker = float(np.abs(mask[1:] - mask[:-1]).mean()) if len(mask) > 1 else 0.0
         drop = self.margin - margin
         newly_flipped = self.flipped and not self._was_flipped
-        reward = (
-            weights.margin * drop
+        gain = (
+            weights.margin * (max(self.margin, 0.0) - max(margin, 0.0))
             + weights.flip * newly_flipped
             - weights.norm * (norm - self._norm)
             - weights.flicker * (flicker - self._flicker)
-            - weights.query
         )
+        pays = gain > 0 or (drop == 0 and not self._was_flipped)
+        undone = self._was_flipped and not self.ledger.goal.reached(answer)
         self.memory.credit(self._added, self._taken, drop)
-        self.scores, self.margin, self._norm, self._flicker = answer, margin, norm, flicker
         self._last_drop, self._lowest = drop, min(self._lowest, margin)
         self._was_flipped = self.flipped
-        return float(reward)
+        if self.config.keep == "paying" and (undone or not pays):
+            self.masked.restore(self._before)
+            return -weights.query
+        self.scores, self.margin, self._norm, self._flicker = answer, margin, norm, flicker
+        return float(gain - weights.query)
 
     @property
     def flipped(self) -> bool:

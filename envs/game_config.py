@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 NORMS = ("l2", "l1", "l0", "linf")
+KEEP = ("always", "paying")
 
 
 @dataclass
@@ -12,6 +13,7 @@ class RewardWeights:
     margin: float = 3.0
     flip: float = 2.0
     norm: float = 2.0
+    power: float = 1.0
     flicker: float = 0.1
     query: float = 0.02
 
@@ -33,6 +35,7 @@ class GameConfig:
         default_factory=lambda: [[1, 1], [2, 2], [3, 2], [3, 3], [5, 3], [5, 5]]
     )
     windows: list[int] = field(default_factory=lambda: [2, 4, 8, 16])
+    keep: str = "always"
     norm: str = "l2"
     target: str = "none"
     reward: RewardWeights = field(default_factory=RewardWeights)
@@ -50,6 +53,10 @@ class GameConfig:
         for key, high in {"levels": 255, "draws": 256}.items():
             if getattr(self, key) > high:
                 raise ValueError(f"env.{key}={getattr(self, key)}: must be at most {high}")
+        if self.keep not in KEEP:
+            raise ValueError(f"env.keep={self.keep!r}: choose one of {', '.join(KEEP)}")
+        if self.reward.power <= 0:
+            raise ValueError(f"env.reward.power={self.reward.power}: must be above 0")
         if self.norm not in NORMS:
             raise ValueError(f"env.norm={self.norm!r}: choose one of {', '.join(NORMS)}")
         if self.target not in ("none", "random") and not self.target.isdecimal():

@@ -82,6 +82,14 @@ class MaskedClip:
         self.draw[t, r, c] = draw if level else 0
         self._costs[t, r, c] = 0.0 if costs is None else costs[t, r, c]
 
+    def snapshot(self) -> tuple[NDArray, ...]:
+        """The clip and its mask as they stand, for `restore`."""
+        return tuple(part.copy() for part in (self.frames, self.level, self.draw, self._costs))
+
+    def restore(self, snapshot: tuple[NDArray, ...]) -> None:
+        """Go back to a snapshot."""
+        self.frames, self.level, self.draw, self._costs = snapshot
+
     def norm(self) -> float:
         """Size of the perturbation as it stands; the same value as `perturbation_norm`."""
         return total_norm(self._costs, self.norm_name, self.original.shape)

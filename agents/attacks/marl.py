@@ -13,12 +13,12 @@ class Marl(PlayAttack):
     """Both trained agents act on their observations; nothing is learned on the attacked clip.
 
     Args:
-        rules: the comparison's rules; must have the shape that the policy was trained for.
-        policy: a policy, the path of its file, or of the folder of its run.
+        rules: the comparison's rules.
+        policy: a policy, the path of its file, or of the folder of its run; see PlayAttack.
         greedy: take the likeliest action instead of drawing one.
 
     Raises:
-        PolicyError: no policy is given, or it does not fit the game.
+        PolicyError: no policy is given, or it does not fit.
     """
 
     name = "marl"
@@ -26,15 +26,14 @@ class Marl(PlayAttack):
     def __init__(
         self, rules: Rules, policy: Policy | str | Path | None, greedy: bool = False
     ) -> None:
-        super().__init__(rules)
         if policy is None:
             raise PolicyError(
                 "no trained policy: run train.py first, or name one by checkpoint=..."
             )
-        self.policy = policy if isinstance(policy, Policy) else Policy.load(Path(policy))
-        self.policy.check_fits(rules.game, rules.frames)
+        super().__init__(rules, policy)
         self.greedy = greedy
 
     def act(self, episode: Episode, task: Task) -> dict[str, Any]:
         """Actions of both agents' networks."""
+        assert isinstance(self.policy, Policy)  # as the constructor saw to
         return self.policy.act(episode.observations(), task.rng, self.greedy)

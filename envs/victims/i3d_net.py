@@ -1,8 +1,11 @@
 """The network of I3D: Inception-v1 inflated to video (Carreira and Zisserman, CVPR 2017)."""
 
+from copy import deepcopy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 Triple = tuple[int, int, int]
 FEATURES = 1024  # channels of Mixed_5c
@@ -28,13 +31,18 @@ class Unit(nn.Module):
         # With stride 1 and an odd kernel SAME is symmetric, and the convolution can pad by itself.
         padding = kernel // 2 if stride == 1 else 0
         self.conv3d = nn.Conv3d(inputs, outputs, kernel, stride, padding, bias=False)
-        self.bn = nn.BatchNorm3d(outputs, eps=1e-3)
+        self.bn: nn.Module = nn.BatchNorm3d(outputs, eps=1e-3)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, T, H, W) to (N, outputs, ceil(T / stride), ...), non-negative."""
         if self.stride != (1, 1, 1):
             x = pad_same(x, self.kernel, self.stride)
         return F.relu(self.bn(self.conv3d(x)), inplace=True)
+
+    def fold(self) -> None:
+        """Put the batch norm into the convolution; for a network that only predicts."""
+        assert isinstance(self.bn, nn.BatchNorm3d)  # not folded yet
+        self.conv3d, self.bn = fuse_conv_bn_eval(self.conv3d, self.bn), nn.Identity()
 
 
 class Pool(nn.Module):
@@ -82,8 +90,8 @@ class Logits(nn.Module):
         """(N, 1024, T, H, W) to (N, classes)."""
         # The paper pools 2x7x7 with stride 1 before the logits, and averages them over time.
         _, _, T, H, W = x.shape
-        pooled = F.avg_pool3d(x, (min(T, 2), min(H, 7), min(W, 7)), stride=1)
-        return self.conv3d(pooled).mean(dim=(2, 3, 4))
+        pooled = F.avg_pool3d(x.float(), (min(T, 2), min(H, 7), min(W, 7)), stride=1)
+        return self.conv3d(pooled.to(x.dtype)).mean(dim=(2, 3, 4))
 
 
 class I3DNet(nn.Module):
@@ -119,3 +127,11 @@ class I3DNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, classes) of RGB (N, 3, T, H, W) in [-1, 1]."""
         return self.logits(self.features(x))
+
+    def lean(self) -> "I3DNet":
+        """A copy to predict with, in bfloat16 throughout, its batch norms folded."""
+        copy = deepcopy(self).eval()
+        for module in copy.modules():
+            if isinstance(module, Unit):
+                module.fold()
+        return copy.bfloat16().to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # no stub

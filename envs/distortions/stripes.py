@@ -1,0 +1,53 @@
+"""Colour stripes that change from frame to frame, within a bound: a library of Linf patterns."""
+
+import numpy as np
+
+from envs.clip import Frames
+from envs.distortions.base import level
+from envs.distortions.signed_patch import BOUNDS
+
+# Width of a stripe as a share of the frame's, whether rows change too (a chequered pattern), and for
+# how many frames a pattern stands.
+SHAPES = ((1 / 14, False, 2), (1 / 14, True, 2), (1 / 28, False, 1), (1 / 8, True, 2))
+
+
+def stripes(
+    clip: Frames,
+    severity: int,
+    rng: np.random.Generator,
+    *,
+    draw: int = 0,
+    eps: int | None = None,
+) -> Frames:
+    """Add +eps or -eps to each colour channel in stripes or squares that change every frame or two.
+
+    The vertical stripes with which Square Attack begins (Andriushchenko et al., 2020), but fresh
+    every frame or two: what flickers moves a video classifier more than what stands still. A pattern
+    depends on its draw alone, never on the clip or on `rng`, so that agents can learn across clips
+    which of them work. No value moves by more than eps; by less only where 0 or 255 stops it.
+
+    Args:
+        clip: uint8 (T, H, W, 3).
+        severity: 1 to 5, a bound of 2, 4, 8, 10 or 16; without effect when eps is given.
+        rng: unused.
+        draw: which pattern; draws go through the SHAPES in turn.
+        eps: the bound in levels of 0-255, whatever the severity; None takes it from the severity.
+
+    Raises:
+        ValueError: severity is not 1 to 5, or eps is not a whole number from 0 to 255.
+    """
+    bound = level(BOUNDS, clip, severity)
+    if eps is not None:
+        if eps not in range(256):
+            raise ValueError(f"eps={eps!r}: choose a whole number from 0 to 255, or null")
+        bound = int(eps)
+    frames, height, width, _ = clip.shape
+    share, chequered, hold = SHAPES[draw % len(SHAPES)]
+    columns = np.arange(width) // max(1, round(width * share))
+    rows = np.arange(height) // max(1, round(height * share)) * chequered
+    times = np.arange(frames) // hold
+    times = np.arange(frames) // hold
+    own = np.random.default_rng([draw, len(SHAPES)])
+    cells = (times[-1] + 1, rows[-1] + 1, columns[-1] + 1, 3)
+    signs = own.choice(np.array([-bound, bound], np.int16), cells)[times][:, rows][:, :, columns]
+    return np.clip(clip + signs, 0, 255).astype(np.uint8)
