@@ -1,5 +1,6 @@
 """Networks of the two agents and their critics: plain PyTorch, no Ray."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -151,7 +152,12 @@ def pool(features: Tensor) -> Tensor:
 def make_actor(agent: str, parts: Sequence[int], hidden: int) -> Actor:
     """The actor of an agent, from the parts of its MultiDiscrete action (see envs/moves.py)."""
     if agent == "spatial":
-        return Actor(SpatialTrunk(hidden), parts, parts[0], (0, 4))
+        actor = Actor(SpatialTrunk(hidden), parts, parts[0], (0, 4))
+        last = actor.pooled[-1]
+        assert isinstance(last, nn.Linear)  # tells the type checker
+        with torch.no_grad():  # no undoing in four of five moves: by chance alone it spoils most
+            last.bias[-parts[5]] = math.log(4 * max(parts[5] - 1, 1))
+        return actor
     return Actor(TemporalTrunk(hidden), parts, parts[0], (0, 2))
 
 

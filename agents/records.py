@@ -35,6 +35,7 @@ def make_record(name: str, setting: Setting, result: AttackResult, seed: int) ->
         "queries": ledger.spent,
         "first_success": ledger.first_success if success else None,
         "budget": ledger.budget,
+        "reward": result.reward,
         "seed": seed,
         "clean_prediction": int(np.argmax(ledger.clean_scores)),
         "clean_right": int(np.argmax(ledger.clean_scores)) == ledger.clip.label,

@@ -9,6 +9,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import ray
 import torch
 from tensorboardX import SummaryWriter
@@ -119,7 +120,7 @@ class Trainer:
             facts = self.iterate()
             bar.advance(
                 int(facts["asked"]), success=facts["success"], queries_per_clip=facts["queries_per_clip"],
-                norm=facts["norm"], best=self.best[0] if self.best[0] >= 0 else "-",
+                norm=facts["norm"], best=self.best if math.isfinite(self.best) else "-",
             )  # fmt: skip
         bar.close()
         self.board.close()
@@ -174,15 +175,17 @@ class Trainer:
             raise DatasetError(
                 "the victim gets every validation clip wrong: there is nothing to learn"
             )
-        score = (found["asr"], -found["aq"], -found["l2"])
-        if score > self.best:
-            self.best = score
+        # What training maximises; success, queries and norm as the user weighs them.
+        reward = float(np.mean([record["reward"] for record in records if record["attacked"]]))
+        if reward > self.best:
+            self.best = reward
             self.policy.facts = {
                 "iteration": self.state["iteration"], "queries": self.state["queries"],
-                "asr": score[0], "aq": -score[1], "l2": -score[2],
+                "reward": reward, "asr": found["asr"], "aq": found["aq"], "l2": found["l2"],
             }  # fmt: skip
             self.policy.save(self.run_dir / "policy.pt")
-        return {f"validation_{key}": float(found[key]) for key in ("asr", "aq", "l2")}
+        shown = {"reward": reward, **{key: float(found[key]) for key in ("asr", "aq", "l2")}}
+        return {f"validation_{key}": value for key, value in shown.items()}
 
     def _forget_what_is_done_again(self) -> None:
         """Drop progress that was written after the checkpoint from which the run goes on."""
@@ -195,12 +198,11 @@ class Trainer:
         ]
         write_whole(self.lines, "".join(kept).encode())
 
-    def _best_so_far(self) -> tuple[float, float, float]:
+    def _best_so_far(self) -> float:
         path = self.run_dir / "policy.pt"
         if not (self.config["resume"] and path.exists()):
-            return (-1.0, -math.inf, -math.inf)
-        facts = Policy.load(path).facts
-        return (facts["asr"], -facts["aq"], -facts["l2"])
+            return -math.inf
+        return float(Policy.load(path).facts["reward"])
 
     def _record(self, facts: dict[str, float], result: dict[str, Any]) -> None:
         learners = result["learners"]

@@ -139,8 +139,8 @@ class Episode:
         - norm * growth of the norm (as a share of the wholly distorted clip's, to `power`)
         - flicker * growth of the mask's mean change between neighbouring frames - query.
         With `keep: paying` a move is taken back, and costs the query only, unless the rest of its
-        reward is above 0 or the answer says nothing (no drop at all, as of a label-only victim); once
-        flipped, also if the clip would no longer be a success.
+        reward is above 0, it is the first success, or the answer says nothing (no drop at all, as
+        of a label-only victim); once flipped, also if the clip would no longer be a success.
         """
         weights = self.config.reward
         margin = self.ledger.goal.margin(answer)
@@ -155,7 +155,7 @@ class Episode:
             - weights.norm * (norm - self._norm)
             - weights.flicker * (flicker - self._flicker)
         )
-        pays = gain > 0 or (drop == 0 and not self._was_flipped)
+        pays = gain > 0 or newly_flipped or (drop == 0 and not self._was_flipped)
         undone = self._was_flipped and not self.ledger.goal.reached(answer)
         self.memory.credit(self._added, self._taken, drop)
         self._last_drop, self._lowest = drop, min(self._lowest, margin)

@@ -1,6 +1,7 @@
 """No attack can cheat: the base class counts, bounds and decides, alike at every width."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from agents.attacks.base import Attack, Rules
 from agents.attacks.marl import Marl
 from agents.attacks.no_attack import NoAttack
 from agents.attacks.random_moves import RandomMoves
-from agents.policy import Policy
+from agents.policy import Policy, PolicyError
 from envs.clip import Clip
 from envs.game_config import GameConfig
 from envs.mask import perturbation_norm
@@ -211,3 +212,42 @@ def test_clips_are_read_only_as_they_are_needed():
     results = RandomMoves(rules()).run_many(BrightnessVictim(), clips(), width=2)
     next(results)
     assert len(read) <= 4
+
+
+def learned(given, **game):
+    """A fresh policy for a game of its own, with stripes as its distortion."""
+    torch.manual_seed(0)
+    own = {"_target_": "envs.distortions.stripes.stripes", "severity": 4, "eps": 30}
+    return Policy.fresh(GameConfig(**game), given.frames, hidden=8, distortion=own)
+
+
+@pytest.mark.parametrize("method", [Marl, RandomMoves])
+def test_a_policy_brings_its_boxes_and_under_an_linf_bound_its_distortion(method):
+    given = replace(rules(), eps=10)
+    attack = method(given, learned(given, grid=2, sizes=[[2, 2]], windows=[8], draws=3, levels=1))
+    victim = CountingVictim()  # never gives in
+    result = attack.run(victim, DarkClips()[0], 0)
+    assert result.ledger.spent == victim.clips == given.game.budget
+    assert result.notes["mask"].shape == (8, 2, 2)
+
+
+def test_under_a_linf_bound_the_learned_distortion_is_cut_to_it():
+    given = replace(rules(), eps=10)
+    seen = []
+
+    class Watched(CountingVictim):
+        def answer(self, clips):
+            seen.extend(clips)
+            return super().answer(clips)
+
+    Marl(given, learned(given, draws=3)).run(Watched(), DarkClips()[0], 0)
+    moved = np.abs(np.array(seen).astype(int) - seen[0]).max(axis=(1, 2, 3, 4))
+    assert moved.max() == 10  # of 30
+
+
+def test_a_policy_that_cannot_play_here_is_refused_by_name():
+    given = rules()
+    with pytest.raises(PolicyError, match=r"env\.draws=3, here it is 1"):
+        Marl(given, learned(given, draws=3))
+    with pytest.raises(PolicyError, match="clips of 8 frames, these have 16"):
+        Marl(replace(given, frames=16), learned(given))

@@ -1,5 +1,7 @@
 """The reward is its formula, the episode ends when the rules say, and its work never grows."""
 
+from dataclasses import replace
+
 import cloudpickle
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from toys import QuadrantClips, QuadrantVictim, brighten, sample, toy_env
 
 from envs.game_config import GameConfig, RewardWeights
-from envs.mask import perturbation_norm
+from envs.mask import Box, MaskedClip, perturbation_norm
 from envs.threat import visible
 
 WEIGHTS = RewardWeights(margin=1.7, flip=0.9, norm=2.3, flicker=0.6, query=0.05)
@@ -29,12 +31,13 @@ def by_hand(goal, scores):
     answers=st.sampled_from(["scores", "topk", "label"]),
     target=st.sampled_from(["none", "random"]),
     draws=st.integers(1, 2),
+    power=st.sampled_from([1.0, 2.0]),
 )
-def test_the_reward_is_its_formula(seed, norm, answers, target, draws):
+def test_the_reward_is_its_formula(seed, norm, answers, target, draws, power):
     victim = QuadrantVictim()
     env = toy_env(
         victim, QuadrantClips(), norm=norm, answers=answers, top_k=2, target=target, draws=draws,
-        budget=12, cleanup=4, levels=3, reward=WEIGHTS,
+        budget=12, cleanup=4, levels=3, reward=replace(WEIGHTS, power=power),
     )  # fmt: skip
     for agent in env.possible_agents:
         env.action_space(agent).seed(seed)
@@ -54,12 +57,50 @@ def test_the_reward_is_its_formula(seed, norm, answers, target, draws):
         unsolved = ledger.first_success is None
         _, rewards, *_ = env.step(sample(env))
         now = measure()
-        drop, growth, flicker = before[0] - now[0], now[1] - before[1], now[2] - before[2]
+        drop = max(before[0], 0) - max(now[0], 0)  # what lies beyond the flip is worth nothing
+        growth, flicker = now[1] ** power - before[1] ** power, now[2] - before[2]
         bonus = unsolved and ledger.first_success == ledger.spent
         expected = 1.7 * drop + 0.9 * bonus - 2.3 * growth - 0.6 * flicker - 0.05
         assert rewards["spatial"] == pytest.approx(expected, abs=2e-4)
         assert env.episode.margin == pytest.approx(now[0], abs=1e-5)
         before = now
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 10_000), answers=st.sampled_from(["scores", "topk", "label"]))
+def test_a_move_that_does_not_pay_is_taken_back_and_costs_the_query_only(seed, answers):
+    victim = QuadrantVictim()
+    env = toy_env(
+        victim, QuadrantClips(), answers=answers, top_k=2, budget=20, cleanup=8, levels=2,
+        keep="paying", reward=WEIGHTS,
+    )  # fmt: skip
+    for agent in env.possible_agents:
+        env.action_space(agent).seed(seed)
+    env.reset(seed=seed)
+    episode, taken_back = env.episode, 0
+    while env.agents:
+        before, margin = episode.masked.frames.copy(), episode.margin
+        flipped = episode.flipped
+        _, rewards, *_ = env.step(sample(env))
+        reward = rewards["spatial"]
+        if (episode.masked.frames == before).all():
+            taken_back += reward == -WEIGHTS.query
+            assert episode.margin == margin
+        else:
+            excused = not flipped and (episode.margin == margin or episode.flipped)
+            assert reward > -WEIGHTS.query or excused
+        again = MaskedClip(
+            episode.masked.original, episode.masked.distorted, 4, 2, episode.masked.norm_name
+        )
+        for t, r, c in np.argwhere(episode.masked.level):
+            level, draw = episode.masked.level[t, r, c], episode.masked.draw[t, r, c]
+            again.paint(Box(t, t + 1, r, r + 1, c, c + 1), level, draw)
+        assert np.array_equal(again.frames, episode.masked.frames)
+        assert again.norm() == pytest.approx(episode.masked.norm())
+        if episode.flipped:  # it never leaves the success that it stands on
+            assert episode.ledger.goal.reached(victim.answer(episode.masked.frames[None])[0])
+    if answers != "label":  # of which no answer says that a move is in vain
+        assert taken_back
 
 
 @pytest.mark.parametrize("cleanup", [0, 1, 4, 100])

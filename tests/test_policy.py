@@ -15,7 +15,7 @@ RULES = {"grid": 4, "sizes": [[1, 1], [2, 2], [4, 4]]}
 @pytest.fixture
 def policy():
     torch.manual_seed(0)
-    fresh = Policy.fresh(GameConfig(**RULES), frames=8, hidden=8)
+    fresh = Policy.fresh(GameConfig(**RULES), 8, hidden=8, distortion={"_target_": "a.b"})
     with torch.no_grad():
         for actor in fresh.actors.values():
             for parameter in actor.parameters():  # fresh heads are nearly zero: make choices differ
@@ -42,7 +42,8 @@ def test_save_and_load_give_the_same_actions(policy, observations, greedy, tmp_p
     policy.facts["iteration"] = 12
     policy.save(tmp_path / "policy.pt")
     loaded = Policy.load(tmp_path / "policy.pt")
-    assert (loaded.shape, loaded.hidden, loaded.facts) == (policy.shape, 8, {"iteration": 12})
+    assert (loaded.game, loaded.hidden, loaded.facts) == (policy.game, 8, {"iteration": 12})
+    assert (loaded.frames, loaded.distortion) == (8, {"_target_": "a.b"})
     pairs = zip(
         actions(policy, observations, greedy), actions(loaded, observations, greedy), strict=True
     )
@@ -85,23 +86,10 @@ def test_both_agents_see_the_clip(policy, observations):
             assert not torch.allclose(actor({**obs, key: obs[key] + 1}), plain), (agent, key)
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("grid", 5), ("levels", 3), ("draws", 2), ("sizes", [[1, 1]]), ("windows", [2])],
-)
-def test_a_policy_of_another_game_is_refused_by_name(policy, key, value):
-    policy.check_fits(GameConfig(**RULES), 8)
-    with pytest.raises(PolicyError, match=f"trained with {key}="):
-        policy.check_fits(GameConfig(**{**RULES, key: value}), 8)
-
-
-def test_a_policy_for_clips_of_another_length_is_refused(policy):
-    with pytest.raises(PolicyError, match="frames=8, the game has 16"):
-        policy.check_fits(GameConfig(**RULES), 16)
-
-
-def test_rules_that_the_networks_do_not_depend_on_may_differ(policy):
-    policy.check_fits(GameConfig(**RULES, budget=7, norm="l1", cleanup=3), 8)
+def test_it_brings_its_game_and_the_comparison_its_budget_norm_and_goal(policy):
+    rules = GameConfig(grid=9, budget=7, norm="l1", cleanup=3, target="2", keep="paying")
+    game = policy.game_under(rules)
+    assert game == GameConfig(**RULES, budget=7, norm="l1", cleanup=3, target="2")
 
 
 def content(policy, path):
@@ -113,10 +101,10 @@ def test_a_file_of_another_format_or_of_other_agents_is_refused(policy, tmp_path
     path = tmp_path / "policy.pt"
     good = content(policy, path)
     for bad, word in (
-        ({**good, "format": 2}, "format 1"),
+        ({**good, "format": 1}, "format 2"),
         ({"weight": torch.zeros(2)}, "no policy file"),
         ({**good, "actors": {"spatial": good["actors"]["spatial"]}}, r"agents \['spatial'\]"),
-        ({key: value for key, value in good.items() if key != "shape"}, "policy"),
+        ({key: value for key, value in good.items() if key != "game"}, "policy"),
     ):
         torch.save(bad, path)
         with pytest.raises(PolicyError, match=word):

@@ -56,6 +56,7 @@ class Task:
         bound: where clips may lie; what is proposed outside of it is moved into it.
         rng: this clip's own random numbers.
         notes: what the attack leaves for pictures, for example mask and sensitivity (T, G, G).
+        reward: the sum of the game's shared rewards; None where the game is not played.
     """
 
     ledger: Ledger
@@ -64,6 +65,7 @@ class Task:
     bound: Bound
     rng: np.random.Generator
     notes: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    reward: float | None = None
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,13 @@ class AttackResult:
         attacked: False when the victim got the clean clip wrong (or it is of the target class).
         ledger: the closed account: queries, first success, best clip and its scores.
         notes: see Task.
+        reward: see Task.
     """
 
     attacked: bool
     ledger: Ledger
     notes: dict[str, NDArray[np.float32]]
+    reward: float | None = None
 
 
 class Attack(ABC):
@@ -139,7 +143,7 @@ class Attack(ABC):
         except (StopIteration, BudgetExhausted):
             pass
         moves.close()
-        return AttackResult(True, ledger, task.notes)
+        return AttackResult(True, ledger, task.notes, task.reward)
 
     def _over(self, ledger: Ledger) -> bool:
         first = ledger.first_success

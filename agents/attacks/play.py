@@ -63,10 +63,10 @@ class PlayAttack(Attack):
         if not ledger.left:
             return
         episode = Episode(ledger, task.clean, self._versions(task), self.game, self.move_space)
-        best = float("inf")
+        best, task.reward = float("inf"), 0.0
         while not any(episode.over):
             answers = yield episode.begin(self.act(episode, task))
-            episode.finish(answers[0])
+            task.reward += episode.finish(answers[0])
             if ledger.best_norm < best or ledger.first_success is None:
                 best = ledger.best_norm
                 task.notes["mask"] = episode.masked.mask
