@@ -14,6 +14,7 @@ from envs.ledger import Ledger
 from envs.mask import MaskedClip, perturbation_norm
 from envs.moves import Move, Moves
 from envs.observation import SensitivityMemory, joint_state, look, observe
+from envs.promise import Promise
 from envs.threat import Goal
 from envs.victims.base import Victim
 
@@ -82,6 +83,7 @@ class Episode:
     Attributes:
         masked: the clip as it stands and its mask.
         memory: the sensitivity memory.
+        promise: what it lets expect of other cells.
         margin: the present margin in [-1, 1]; see `Goal.margin`.
     """
 
@@ -104,6 +106,7 @@ class Episode:
         )
         self.sight = look(self.masked)
         self.memory = SensitivityMemory(self.masked.level.shape)
+        self.promise = Promise(self.masked.level.shape)
         self._scale = max(self.masked.full_norm(), 1e-9)
         self.scores = clean
         self.margin = self._lowest = ledger.goal.margin(clean)
@@ -157,7 +160,8 @@ class Episode:
         )
         pays = gain > 0 or newly_flipped or (drop == 0 and not self._was_flipped)
         undone = self._was_flipped and not self.ledger.goal.reached(answer)
-        self.memory.credit(self._added, self._taken, drop)
+        for learner in (self.memory, self.promise):
+            learner.credit(self._added, self._taken, drop)
         self._last_drop, self._lowest = drop, min(self._lowest, margin)
         self._was_flipped = self.flipped
         if self.config.keep == "paying" and (undone or not pays):
@@ -181,7 +185,13 @@ class Episode:
     def observations(self) -> dict[str, dict[str, NDArray]]:
         """Observations of both agents."""
         return observe(
-            self.sight, self.masked, self.memory, self._move.add, self._move.undo, self._status()
+            self.sight,
+            self.masked,
+            self.memory,
+            self.promise,
+            self._move.add,
+            self._move.undo,
+            self._status(),
         )
 
     def state(self) -> NDArray[np.float32]:

@@ -51,7 +51,7 @@ class VideoAttackEnv(ParallelEnv):
     |---|---|---|
     | says | where to distort and undo, how strongly | when (windows of frames) |
     | action | MultiDiscrete [patch, size, level, draw, undo patch, undo size + 1] | MultiDiscrete [frame, window, undo frame, undo window] |
-    | observation | Dict: thumbnail uint8 (4, 4G, 4G), planes (10, G, G), status (8,) | Dict: rows (8, T), status (8,) |
+    | observation | Dict: thumbnail uint8 (4, 4G, 4G), planes (11, G, G), status (8,) | Dict: rows (9, T), status (8,) |
 
     Both get the same reward and the same flags. `state()`: float32 (4*T*G*G + 8,).
     A step is one query, counted by the episode's ledger, as is the clean clip at reset.
