@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from envs.distortions.base import BOUNDS
 from envs.distortions.brightness import SHIFTS, brightness
 from envs.distortions.contrast import FACTORS, contrast
 from envs.distortions.dead_pixels import SHARES as DEAD
@@ -21,7 +22,8 @@ from envs.distortions.motion_blur import motion_blur
 from envs.distortions.occlusion import SHARES as COVERED
 from envs.distortions.occlusion import occlusion
 from envs.distortions.shot_noise import PHOTONS, shot_noise
-from envs.distortions.signed_patch import BOUNDS, signed_patch
+from envs.distortions.signed_patch import signed_patch
+from envs.distortions.stripes import SHAPES, stripes
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
@@ -67,10 +69,41 @@ def test_signed_patch_has_eight_draws():
     assert np.array_equal(outs[8], outs[0])
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    clip=arrays(np.uint8, st.tuples(*[st.integers(1, 20)] * 3, st.just(3))),
+    eps=st.integers(0, 255),
+    draw=st.integers(0, 20),
+)
+def test_stripes_go_to_their_bound_and_depend_on_the_draw_alone(clip, eps, draw):
+    out = stripes(clip, 1, rng(), draw=draw, eps=eps)
+    delta = out.astype(int) - clip
+    room = np.where(delta > 0, 255 - clip.astype(int), clip)
+    assert (np.abs(delta) <= eps).all()
+    assert ((np.abs(delta) == np.minimum(room, eps)) | (delta == 0)).all()
+    plain = np.full_like(clip, 128)
+    pattern = np.sign(stripes(plain, 1, np.random.default_rng(3), draw=draw).astype(int) - 128)
+    assert (np.abs(pattern) == 1).all()
+    assert ((np.sign(delta) == pattern) | (delta == 0)).all()
+
+
+@pytest.mark.parametrize("draw", range(8))
+def test_stripes_have_their_width_and_flicker(draw):
+    share, chequered, hold = SHAPES[draw % len(SHAPES)]
+    signs = stripes(grey(8, 112, 112), 4, rng(), draw=draw).astype(int)[..., 0] - 128
+    rows, columns = (np.abs(np.diff(signs, axis=axis)).any(axis=(0, 3 - axis)) for axis in (1, 2))
+    width = round(112 * share)
+    assert {int(i) % width for i in np.flatnonzero(columns) + 1} == {0}
+    assert rows.any() == chequered
+    changes = np.abs(np.diff(signs, axis=0)).any(axis=(1, 2))
+    assert {int(t) % hold for t in np.flatnonzero(changes) + 1} == {0}
+
+
+@pytest.mark.parametrize("distortion", [signed_patch, stripes])
 @pytest.mark.parametrize("eps", [-1, 256, 0.5])
-def test_signed_patch_refuses_other_bounds(eps):
+def test_other_bounds_are_refused(distortion, eps):
     with pytest.raises(ValueError, match="0 to 255"):
-        signed_patch(grey(1, 2, 2), 1, rng(), eps=eps)
+        distortion(grey(1, 2, 2), 1, rng(), eps=eps)
 
 
 @pytest.mark.parametrize("severity", SEVERITIES)

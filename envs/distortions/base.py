@@ -15,6 +15,8 @@ from envs.clip import Frames, check_frames
 
 Level = TypeVar("Level")
 
+# Linf bound in levels of 0-255; 2, 4, 8 and 16 are the usual bounds of attacks on images.
+BOUNDS = (2, 4, 8, 10, 16)
 _REFERENCE_SIDE = 224
 
 
@@ -33,6 +35,25 @@ def level(levels: Sequence[Level], clip: Frames, severity: int) -> Level:
     if severity not in range(1, 6):
         raise ValueError(f"severity={severity!r}: choose a whole number from 1 to 5 (strongest)")
     return levels[int(severity) - 1]
+
+
+def linf_bound(clip: Frames, severity: int, eps: int | None) -> int:
+    """The bound of a distortion that adds or takes off one number of levels.
+
+    Args:
+        clip: uint8 (T, H, W, 3).
+        severity: 1 to 5, one of BOUNDS; without effect when eps is given.
+        eps: the bound in levels of 0-255, whatever the severity; None takes it from the severity.
+
+    Raises:
+        ValueError: see `level`, or eps is not a whole number from 0 to 255.
+    """
+    bound = level(BOUNDS, clip, severity)
+    if eps is None:
+        return bound
+    if eps not in range(256):
+        raise ValueError(f"eps={eps!r}: choose a whole number from 0 to 255, or null")
+    return int(eps)
 
 
 def in_pixels(length: float, clip: Frames) -> float:

@@ -3,8 +3,7 @@
 import numpy as np
 
 from envs.clip import Frames
-from envs.distortions.base import level
-from envs.distortions.signed_patch import BOUNDS
+from envs.distortions.base import linf_bound
 
 # Width of a stripe as a share of the frame's, whether rows change too (a chequered pattern), and for
 # how many frames a pattern stands.
@@ -28,19 +27,15 @@ def stripes(
 
     Args:
         clip: uint8 (T, H, W, 3).
-        severity: 1 to 5, a bound of 2, 4, 8, 10 or 16; without effect when eps is given.
+        severity: 1 to 5, see `linf_bound`.
         rng: unused.
         draw: which pattern; draws go through the SHAPES in turn.
-        eps: the bound in levels of 0-255, whatever the severity; None takes it from the severity.
+        eps: the bound in levels of 0-255, or None; see `linf_bound`.
 
     Raises:
         ValueError: severity is not 1 to 5, or eps is not a whole number from 0 to 255.
     """
-    bound = level(BOUNDS, clip, severity)
-    if eps is not None:
-        if eps not in range(256):
-            raise ValueError(f"eps={eps!r}: choose a whole number from 0 to 255, or null")
-        bound = int(eps)
+    bound = linf_bound(clip, severity, eps)
     frames, height, width, _ = clip.shape
     share, chequered, hold = SHAPES[draw % len(SHAPES)]
     columns = np.arange(width) // max(1, round(width * share))
