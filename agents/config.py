@@ -78,7 +78,11 @@ def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
     if plain.get("resume"):
         if not record.exists():
             raise CheckpointError(f"{folder} holds no run: start without resume=true")
-        refuse_changes(plain, yaml.safe_load(record.read_text()))
+        before = yaml.safe_load(record.read_text())
+        refuse_changes(plain, before)
+        both = {**(before.get("attacks") or {}), **(plain.get("attacks") or {})}
+        kept = {**plain, "attacks": both} if "attacks" in plain else plain
+        write_whole(record, yaml.safe_dump(kept, sort_keys=False).encode())
     elif record.exists():
         raise ConfigError(f"{folder} holds a run: go on with resume=true, or name another run_dir")
     else:

@@ -146,6 +146,16 @@ def test_resume_refuses_other_settings() -> None:
         config.refuse_changes({"algo": {"lr": 2.0}, "queries": 5}, old)
 
 
+def test_attacks_may_be_added_to_a_run_but_not_changed() -> None:
+    old = {"attacks": {"square": {"p_init": 0.8}}, "checkpoint": None}
+    more = {"attacks": {"square": {"p_init": 0.8}, "marl": {"policy": "p.pt"}}, "checkpoint": "p"}
+    config.refuse_changes(more, old)
+    with pytest.raises(CheckpointError, match=r"attacks\.square\.p_init=0\.8, now it is 0\.1"):
+        config.refuse_changes({"attacks": {"square": {"p_init": 0.1}}}, old)
+    with pytest.raises(CheckpointError, match="policy"):
+        config.refuse_changes({"attacks": {"marl": {"policy": "q.pt"}}}, more)
+
+
 def test_evaluation_takes_over_the_runs_settings_unless_told_otherwise(tmp_path) -> None:
     said = ["model=i3d", "model.head=h.pt", "dataset=ucf101", "dataset.split=2", "algo.lr=1"]
     (tmp_path / "overrides.yaml").write_text(yaml.safe_dump(said))
