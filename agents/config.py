@@ -133,6 +133,8 @@ def carry_settings(arguments: list[str]) -> list[str]:
             whole group given anew drops all that the run said of that group.
     """
     given = {argument.split("=")[0].lstrip("+") for argument in arguments}
+    # The way to have none of the run's, which Hydra cannot be told.
+    arguments = [argument for argument in arguments if argument != "experiment=null"]
     named = [a.split("=", 1)[1] for a in arguments if a.startswith("checkpoint=")]
     policy = named[-1] if named else newest_policy()
     if policy is None:

@@ -18,6 +18,7 @@ from agents.checkpoints import CheckpointError
 from tests.toys import BrightnessVictim
 
 ROOT = Path(__file__).parents[1]
+LPIPS = ("lpips", "lpips_linear")
 YAMLS = sorted((ROOT / "conf").rglob("*.yaml"))
 
 
@@ -144,6 +145,19 @@ def test_resume_refuses_other_settings() -> None:
     config.refuse_changes({"algo": {"lr": 1.0}, "queries": 9, "cluster": {"runners": 2}}, old)
     with pytest.raises(CheckpointError, match=r"algo\.lr=1\.0, now it is 2\.0"):
         config.refuse_changes({"algo": {"lr": 2.0}, "queries": 5}, old)
+
+
+def test_lpips_is_off_unless_named(composed) -> None:
+    assert [composed("evaluate", overrides=["checkpoint=x"])[key] for key in LPIPS] == [None, None]
+    named = composed("evaluate", overrides=["checkpoint=x", "lpips=a.pth", "lpips_linear=b.pth"])
+    assert [named[key] for key in LPIPS] == ["a.pth", "b.pth"]
+
+
+def test_a_preset_of_the_run_can_be_left_out(tmp_path) -> None:
+    (tmp_path / "overrides.yaml").write_text(yaml.safe_dump(["experiment=linf", "model=i3d"]))
+    point = f"checkpoint={tmp_path}"
+    assert config.carry_settings([point]) == [point, "experiment=linf", "model=i3d"]
+    assert config.carry_settings([point, "experiment=null"]) == [point, "model=i3d"]
 
 
 def test_attacks_may_be_added_to_a_run_but_not_changed() -> None:
