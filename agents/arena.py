@@ -15,6 +15,7 @@ from agents.report.deliver import check_files
 from envs.clip import Clip
 from envs.datasets.base import BadClipError, ClipDataset, DatasetError, Part
 from envs.ledger import BudgetExhausted
+from envs.metrics.perceptual import Lpips
 
 log = logging.getLogger(__name__)
 Outcome = tuple[Record, AttackResult]
@@ -87,6 +88,7 @@ def outcomes(
     seed: int,
     width: int,
     file_check: bool = False,
+    lpips: Lpips | None = None,
 ) -> Iterator[Outcome]:
     """Attack clips of a part, `width` side by side; yields record and result as each ends.
 
@@ -95,6 +97,7 @@ def outcomes(
         index: the clip's in its part;
         codec_in_loop: the attack's;
         seconds: from the result before it to this one, so that their mean is the time of a clip;
+        lpips: with `lpips`, of a success;
         delivered: with `file_check`, for a success, what `check_files` says; else None;
         file_check_queries: the queries that this took, which are not among `queries`.
     """
@@ -113,7 +116,7 @@ def outcomes(
         if result is None:
             return
         seconds = round(time.monotonic() - began, 4)
-        record = make_record(attack.name, setting, result, seed)
+        record = make_record(attack.name, setting, result, seed, lpips)
         record |= {
             "index": places[record["id"]],
             "codec_in_loop": attack.codec_in_loop,

@@ -15,6 +15,7 @@ from envs.datasets.base import ClipDataset, DatasetError, Part
 from envs.episode import Distort, choose_goal, distorted_draws
 from envs.game_config import GameConfig
 from envs.mask import cell_edges
+from envs.metrics.perceptual import Lpips
 from envs.threat import check_answers
 from envs.victims.base import Victim, VictimError
 from envs.victims.defended import Defended
@@ -174,6 +175,10 @@ def check_setting(config: Mapping[str, Any]) -> None:
         )
     if "cluster" in config and config["cluster"]["victim"] not in ("inline", "actor"):
         raise ConfigError(f"cluster.victim={config['cluster']['victim']!r}: choose inline or actor")
+    if config.get("lpips_linear") and not config.get("lpips"):
+        raise ConfigError(
+            f"lpips_linear={config['lpips_linear']}: LPIPS needs AlexNet too; name it with lpips=..."
+        )
     if "env" in config:
         build_game(config["env"])
     try:
@@ -202,6 +207,17 @@ def build_distort(config: Mapping[str, Any]) -> Distort:
     """The distortion of the config group `distortion`; its severity is not bound."""
     distort: Distort = build("distortion", {k: v for k, v in config.items() if k != "severity"})
     return distort
+
+
+def build_lpips(config: Mapping[str, Any]) -> Lpips | None:
+    """LPIPS of the keys `lpips` and `lpips_linear`; None where `lpips` is absent or None.
+
+    Raises:
+        VictimError: a file is missing or does not fit.
+    """
+    if not config.get("lpips"):
+        return None
+    return Lpips(config["lpips"], config.get("lpips_linear"))
 
 
 def try_out(setting: Setting) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from agents.arena import Contender, watch
 from agents.attacks.base import Attack, AttackResult
-from agents.build import USER_ERRORS, Setting
+from agents.build import USER_ERRORS, Setting, build_lpips
 from agents.faults import AttackError, IncompleteError
 from agents.files import write_whole
 from agents.records import Record, RecordFile, write_csv
@@ -41,7 +41,7 @@ def evaluate(
         attacks: the methods, in the order of the table.
         setting: what is attacked.
         config: keys clips, examples, seed, side_by_side; also workers (with worker_gpus and
-            ray_address) and file_check, where they are there.
+            ray_address), file_check, lpips and lpips_linear, where they are there.
         folder: receives records.jsonl and, for each success, what `keep_files` writes; at the end
             records.csv, table.txt, table.md, success.png and report.html.
         resume: keep the records that are there, and attack only the clips that lack one.
@@ -51,6 +51,7 @@ def evaluate(
 
     Raises:
         DatasetError: there is no clip, or none can be read.
+        VictimError: a file of LPIPS is missing or does not fit; nothing was attacked.
         IncompleteError: an attack failed; all others, and the report, are done.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,9 +74,11 @@ def evaluate(
             )
             for attack in attacks
         }
-        # Workers take a while to start, for nothing when a finished run only reports again.
-        busy = config.get("workers") and any(rest.values())
-        with Crew(config) if busy else Alone(setting, config) as crew:
+        # LPIPS and workers take a while to start, for nothing when a finished run only reports again.
+        busy = any(rest.values())
+        lpips = build_lpips(config) if busy else None
+        shared = busy and config.get("workers")
+        with Crew(config, lpips) if shared else Alone(setting, config, lpips) as crew:
             for attack in attacks:
                 contender = (
                     attack if isinstance(attack, Contender) else Contender(attack.name, attack)

@@ -13,14 +13,17 @@ from agents.attacks.base import AttackResult
 from agents.build import Setting
 from agents.files import write_whole
 from envs.metrics.norms import norms
+from envs.metrics.perceptual import Lpips
 from envs.metrics.quality import psnr, ssim
 from envs.metrics.temporal import warping_error
 
 Record = dict[str, Any]
 
 
-def make_record(name: str, setting: Setting, result: AttackResult, seed: int) -> Record:
-    """The raw record of one clip, plain values only."""
+def make_record(
+    name: str, setting: Setting, result: AttackResult, seed: int, lpips: Lpips | None = None
+) -> Record:
+    """The raw record of one clip, plain values only; with `lpips`, a success has that distance too."""
     ledger = result.ledger
     success = result.attacked and ledger.best is not None
     assert ledger.clean_scores is not None  # every attack begins with the clean query
@@ -43,15 +46,15 @@ def make_record(name: str, setting: Setting, result: AttackResult, seed: int) ->
     if success:
         assert ledger.best is not None and ledger.best_scores is not None  # success says so
         clips = ledger.clip.frames, ledger.best
-        steadiness = warping_error(*clips)
         record |= {
             "prediction": int(np.argmax(ledger.best_scores)),
             **norms(*clips),
             "ssim": ssim(*clips),
             "psnr": psnr(*clips),
-            # JSON has no nan.
-            "warping_error": None if np.isnan(steadiness) else steadiness,
+            "warping_error": _or_none(warping_error(*clips)),
         }
+        if lpips is not None:
+            record["lpips"] = _or_none(lpips(*clips))
     return record
 
 
@@ -101,6 +104,11 @@ def write_csv(path: Path, records: Sequence[Record]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     write_whole(path, text.getvalue().encode())
+
+
+def _or_none(figure: float) -> float | None:
+    """JSON has no nan."""
+    return None if np.isnan(figure) else figure
 
 
 def _flat(record: Mapping[str, Any]) -> Record:

@@ -97,6 +97,8 @@ class EvaluateConfig(RunConfig):
     codec_in_loop: str | None = MISSING
     checkpoint: str | None = MISSING
     file_check: bool = MISSING
+    lpips: str | None = MISSING
+    lpips_linear: str | None = MISSING
     resume: bool = MISSING
     workers: int = MISSING
     worker_gpus: float = MISSING

@@ -9,6 +9,7 @@ import torch
 
 from agents.arena import Contender, Outcome, contenders, outcomes
 from agents.build import ConfigError, Setting, build_setting
+from envs.metrics.perceptual import Lpips
 from envs.victims.base import VictimError
 
 
@@ -18,16 +19,20 @@ class Alone:
     Args:
         setting: what is attacked.
         config: keys seed, side_by_side, file_check.
+        lpips: measures each success; None: nothing does.
     """
 
-    def __init__(self, setting: Setting, config: Mapping[str, Any]) -> None:
-        self.setting, self.config = setting, config
+    def __init__(
+        self, setting: Setting, config: Mapping[str, Any], lpips: Lpips | None = None
+    ) -> None:
+        self.setting, self.config, self.lpips = setting, config, lpips
 
     def outcomes(self, attack: Contender, indices: Sequence[int]) -> Iterator[Outcome]:
         """Attack test clips by index; see `agents.arena.outcomes`."""
         return outcomes(
             attack, self.setting, "test", indices, seed=self.config["seed"],
             width=self.config["side_by_side"], file_check=self.config.get("file_check", False),
+            lpips=self.lpips,
         )  # fmt: skip
 
     def __enter__(self) -> "Alone":
@@ -38,12 +43,17 @@ class Alone:
 
 
 class Worker:
-    """One actor: builds its own victim, data set and attacks from the run's configuration."""
+    """One actor: builds its own victim, data set and attacks from the run's configuration.
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    Args:
+        config: the run's.
+        lpips: see `Alone`.
+    """
+
+    def __init__(self, config: Mapping[str, Any], lpips: Lpips | None = None) -> None:
         torch.set_num_threads(max(1, config["threads"]))
         setting = build_setting(config)
-        self._alone = Alone(setting, config)
+        self._alone = Alone(setting, config, lpips)
         self._attacks = {attack.name: attack for attack in contenders(setting, config)}
 
     def outcomes(self, attack: str, indices: Sequence[int]) -> Iterator[Outcome]:
@@ -56,12 +66,13 @@ class Crew:
 
     Args:
         config: the run's; keys workers, worker_gpus, ray_address besides what a worker needs.
+        lpips: see `Alone`; each worker gets a copy, so that only this process reads its files.
 
     Raises:
         ConfigError: Ray is not installed, or has not so many GPUs.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], lpips: Lpips | None = None) -> None:
         if config["workers"] < 0:
             raise ConfigError(f"workers={config['workers']}: must be at least 0")
         try:
@@ -86,7 +97,7 @@ class Crew:
             )
         # max_concurrency: one share after the other, as in one process.
         maker = ray.remote(Worker).options(num_cpus=1, num_gpus=gpus, max_concurrency=1)
-        self._workers = [maker.remote(dict(config)) for _ in range(workers)]
+        self._workers = [maker.remote(dict(config), lpips) for _ in range(workers)]
 
     def outcomes(self, attack: Contender, indices: Sequence[int]) -> Iterator[Outcome]:
         """Attack test clips by index; results come as they are ready, from whichever worker.

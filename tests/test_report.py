@@ -20,7 +20,7 @@ from agents.report.pictures import (
 )
 from agents.report.table import format_table, row
 from agents.report.video import side_by_side, write_video
-from envs.metrics.summary import MEANS
+from envs.metrics.summary import FILES, MEANS
 
 REAL = Path(__file__).parents[2] / "shared" / "realdata" / "UCF-101"
 
@@ -148,7 +148,8 @@ OURS = {
     "attack": "ours", "attacked": 50, "clean_accuracy": 0.95, "asr": 0.72, "asr_low": 0.575,
     "asr_high": 0.838, "aq": 130.25, "median_queries": 88.0, "l2": 3.14159, "linf": 0.2,
     "map": 0.456, "l0_frames": 0.25, "l0_pixels": 0.0425, "ssim": 0.98765, "ffv1": 0.72,
-    "h264_18": 0.611, "h264_23": 0.5, "h264_28": 0.0, "seconds": 1.234,
+    "h264_18": 0.611, "h264_23": 0.5, "h264_28": 0.0, "seconds": 1.234, "psnr": 31.26,
+    "lpips": math.nan, "roughness": 0.789, "warping_error": 0.00296,
 }  # fmt: skip
 NONE = {**dict.fromkeys(OURS, math.nan), "attack": "square_root", "attacked": 0, "aq": None}
 
@@ -162,15 +163,22 @@ ours            50      95.0 %  72.0 % [57.5, 83.8]  130.2         88  72.0 %  6
 square_root      0           -                    -      -          -       -       -       -  \
      -       -
 
-attack         L2   Linf   MAP  frames changed  pixels changed   SSIM
------------  ----  -----  ----  --------------  --------------  -----
-ours         3.14  0.200  0.46          25.0 %           4.2 %  0.988
-square_root     -      -     -               -               -      -"""
+attack         L2   Linf   MAP  frames changed  pixels changed   SSIM  PSNR  roughness  \
+warping error x 1000
+-----------  ----  -----  ----  --------------  --------------  -----  ----  ---------  \
+--------------------
+ours         3.14  0.200  0.46          25.0 %           4.2 %  0.988  31.3       0.79  \
+                2.96
+square_root     -      -     -               -               -      -     -          -  \
+                   -"""
 
 MARKDOWN = """\
-| attack |   L2 |  Linf |  MAP | frames changed | pixels changed |  SSIM |
-| ------ | ---: | ----: | ---: | -------------: | -------------: | ----: |
-| ours   | 3.14 | 0.200 | 0.46 |         25.0 % |          4.2 % | 0.988 |"""
+| attack |   L2 |  Linf |  MAP | frames changed | pixels changed |  SSIM | PSNR | roughness | \
+warping error x 1000 |
+| ------ | ---: | ----: | ---: | -------------: | -------------: | ----: | ---: | --------: | \
+-------------------: |
+| ours   | 3.14 | 0.200 | 0.46 |         25.0 % |          4.2 % | 0.988 | 31.3 |      0.79 | \
+                2.96 |"""
 
 
 def test_the_tables_are_these():
@@ -178,6 +186,30 @@ def test_the_tables_are_these():
     assert f"{cost}\n\n{size}" == PLAIN
     assert format_table([OURS], markdown=True)[1] == MARKDOWN
     assert all(len(line) <= 160 for part in (cost, size, legend) for line in part.splitlines())
+
+
+def titles(rows):
+    """Of the columns of each table, legend aside."""
+    tables = format_table(rows, markdown=True)[:-1]
+    return [[cell.strip() for cell in t.splitlines()[0].strip("|").split("|")] for t in tables]
+
+
+def test_a_column_is_there_when_any_attack_has_a_figure_for_it():
+    cost, size = titles([OURS, {**NONE, "lpips": 0.1234, "warping_error": -0.0005}])
+    assert size[6:] == ["SSIM", "PSNR", "LPIPS", "roughness", "warping error x 1000"]
+    measured = format_table([{**OURS, "lpips": 0.1234, "warping_error": -0.0005}])[1]
+    assert measured.splitlines()[2].split()[-4:] == ["31.3", "0.123", "0.79", "-0.50"]
+    unchecked = {**OURS, **dict.fromkeys(FILES, math.nan)}
+    assert titles([unchecked]) == [
+        [t for t in cost if t[:3] not in ("FFV", "CRF")],
+        titles([OURS])[1],
+    ]
+
+
+def test_no_success_at_all_leaves_no_table_of_sizes():
+    assert titles([{**NONE, "attacked": 3, "asr": 0.0}]) == [
+        ["attack", "clips", "ASR [95 % interval]"]
+    ]
 
 
 def record(name="a", clip=0, attacked=True, success=True, queries=5, l2=2.0, **rest):

@@ -11,12 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from envs.metrics.perceptual import CHANNELS, Lpips, alexnet_features
+from envs.metrics.perceptual import Lpips
 from envs.metrics.summary import MEANS, MORE, summary
 from envs.metrics.temporal import sample, visible_pixels, warping_error
 from envs.victims.base import VictimError
-
-LINEAR = [f"lin{i}.model.1.weight" for i in range(5)]
+from tests.lpips_files import LINEAR, write_lpips_files
 
 
 def texture(H=48, W=64, seed=0):
@@ -144,15 +143,7 @@ def test_a_summary_has_the_mean_of_what_every_success_was_measured_for():
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """An AlexNet and a calibration with random weights, as the published files are laid out."""
-    folder = tmp_path_factory.mktemp("lpips")
-    torch.manual_seed(0)
-    net = alexnet_features().state_dict()
-    state = {f"features.{key}": value for key, value in net.items()}
-    torch.save({**state, "classifier.1.weight": torch.zeros(2, 2)}, folder / "alexnet.pth")
-    rows = {k: torch.rand(1, c, 1, 1) for k, c in zip(LINEAR, CHANNELS, strict=True)}
-    torch.save(rows, folder / "alex.pth")
-    return folder
+    return write_lpips_files(tmp_path_factory.mktemp("lpips"))
 
 
 def by_the_formula(folder, a, b):

@@ -25,6 +25,12 @@ GROUPS: dict[str, list[Column]] = {
         ("frames", "l0_frames", "{:.0f} %", 100, -1),
         ("pixels", "l0_pixels", "{:.1f} %", 100, -1),
         ("SSIM", "ssim", "{:.3f}", 1, 1),
+        ("PSNR", "psnr", "{:.1f}", 1, 1),
+        ("LPIPS", "lpips", "{:.3f}", 1, -1),
+    ],
+    "steadiness in time": [
+        ("roughness", "roughness", "{:.2f}", 1, -1),
+        ("warping error x 1000", "warping_error", "{:.2f}", 1000, -1),
     ],
     "flipped, read from a file": [
         ("FFV1", "ffv1", "{:.0f} %", 100, 1),
@@ -34,14 +40,21 @@ GROUPS: dict[str, list[Column]] = {
     ],
 }
 MANY = 25  # classes above which their table scrolls
-OVER_FLIPPED = {"median_queries", *(key for _, key, *_ in GROUPS["size of the change"])}
+OVER_FLIPPED = {
+    "median_queries",
+    *(key for name in ("size of the change", "steadiness in time") for _, key, *_ in GROUPS[name]),
+}
 
 
 def attacks_table(found: Found) -> Markup:
-    """One line an attack; the best of each column is marked, where there are several attacks."""
+    """One line an attack; the best of each column is marked, where there are several attacks.
+
+    A column that no attack has a figure for is left out.
+    """
     rows = {name: summary(records) for name, records in found.items()}
+    shown = {name: [c for c in group if _has_figures(rows, c)] for name, group in GROUPS.items()}
     top = max((row["asr"] for row in rows.values() if row["attacked"]), default=math.nan)
-    columns = [column for group in GROUPS.values() for column in group]
+    columns = [column for group in shown.values() for column in group]
     best = {column[1]: _best(rows, column, top) for column in columns}
     body = []
     for i, (name, row) in enumerate(rows.items()):
@@ -54,7 +67,7 @@ def attacks_table(found: Found) -> Markup:
             marked = "best" if name in best[key] else None
             cells.append(tag("td", text, class_=marked))
         body.append(cells)
-    groups = [tag("th", name, colspan=len(columns)) for name, columns in GROUPS.items()]
+    groups = [tag("th", name, colspan=len(group)) for name, group in shown.items() if group]
     titles = ["attack", "clips", *(title for title, *_ in columns)]
     note = (
         "Small print under ASR: 95 % interval. Shares read from a file are of all attacked clips, to be "
@@ -62,8 +75,8 @@ def attacks_table(found: Found) -> Markup:
     )
     if len(rows) > 1:
         note += (
-            "Marked: the best of a column; for median and size only among attacks that flip at least "
-            "half as many clips as the strongest, since few, easy flips look cheap."
+            "Marked: the best of a column; for median, size and steadiness only among attacks that flip "
+            "at least half as many clips as the strongest, since few, easy flips look cheap."
         )
     return join([table([["", "", *groups], titles], body), tag("p", note, class_="note")])
 
@@ -129,6 +142,11 @@ def facts_table(facts: Mapping[str, Any]) -> Markup:
 def number(value: float | None, pattern: str, factor: float = 1) -> str:
     """A figure as text; a dash for nan and None."""
     return "-" if value is None or math.isnan(value) else pattern.format(factor * value)
+
+
+def _has_figures(rows: Mapping[str, Mapping[str, float]], column: Column) -> bool:
+    """Whether any attack has a figure in a column."""
+    return any(not math.isnan(row[column[1]]) for row in rows.values())
 
 
 def _best(rows: Mapping[str, Mapping[str, float]], column: Column, top: float) -> set[str]:

@@ -11,7 +11,9 @@ Row = Mapping[str, object]
 NOTE = (
     "AQ: mean queries, failures at the budget. FFV1, CRF: ASR if a success must survive in a file, "
     "lossless or H.264. Median and sizes: over\nsuccesses; L2, Linf: whole clip, [0, 1]; "
-    "MAP: 0-255."
+    "MAP, roughness: 0-255; PSNR: dB, 100 for an unchanged frame; LPIPS: 0 (equal) to about 1;\n"
+    "warping error: flicker that the attack adds, -1 to 1 before it is multiplied, negative where "
+    "it smooths."
 )
 
 
@@ -33,6 +35,8 @@ def row(name: str, records: Sequence[Mapping[str, Any]]) -> dict[str, object]:
 def format_table(rows: Sequence[Row], markdown: bool = False) -> list[str]:
     """Lay figures out as two tables, one line an attack, in the order given, and a legend.
 
+    A column that no attack has a figure for is left out, and so is a table that has no other.
+
     Args:
         rows: see `row`. The shares in [0, 1] are printed in per cent, a value that is NaN or None
             as "-".
@@ -50,9 +54,10 @@ def format_table(rows: Sequence[Row], markdown: bool = False) -> list[str]:
             )
     tables = []
     for columns in (COST, SIZE):
-        lines = [[title for title, _ in columns]]
-        lines += [[cell(given) for _, cell in columns] for given in rows]
-        tables.append(lay_out(lines, markdown))
+        names, *figures = ([title, *map(cell, rows)] for title, cell in columns)
+        shown = [column for column in figures if set(column[1:]) != {"-"}]
+        if shown:
+            tables.append(lay_out([*zip(names, *shown, strict=True)], markdown))
     return [*tables, NOTE]
 
 
@@ -98,8 +103,13 @@ SIZE: list[tuple[str, Callable[[Row], str]]] = [
     ("frames changed", _number("l0_frames", "{:.1f} %", 100)),
     ("pixels changed", _number("l0_pixels", "{:.1f} %", 100)),
     ("SSIM", _number("ssim", "{:.3f}")),
+    ("PSNR", _number("psnr", "{:.1f}")),
+    ("LPIPS", _number("lpips", "{:.3f}")),
+    ("roughness", _number("roughness", "{:.2f}")),
+    ("warping error x 1000", _number("warping_error", "{:.2f}", 1000)),
 ]
 KEYS = {
     "attack", "attacked", "clean_accuracy", "asr", "asr_low", "asr_high", "aq", "median_queries",
-    "l2", "linf", "map", "l0_frames", "l0_pixels", "ssim", "seconds", *FILES,
+    "l2", "linf", "map", "l0_frames", "l0_pixels", "ssim", "psnr", "lpips", "roughness",
+    "warping_error", "seconds", *FILES,
 }  # fmt: skip

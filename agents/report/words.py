@@ -21,7 +21,11 @@ COUNTED = (
     "ASR: flipped / attacked, with the exact (Clopper-Pearson) 95 % interval. AQ: mean queries over "
     "all attacked clips, a failure counting its whole budget. Median: over flipped clips.",
     "Sizes are means over flipped clips: L2 and Linf of the whole clip with values in [0, 1]; MAP, the "
-    "mean absolute change, on 0-255.",
+    "mean absolute change, on 0-255; PSNR in dB, an unchanged frame counting 100; LPIPS, where it was "
+    "measured, from 0 (equal) to about 1.",
+    "Steadiness, over flipped clips too: roughness, how much the change differs from frame to frame, on "
+    "0-255; warping error, the flicker that the attack adds along the clean clip's motion, between -1 "
+    "and 1 before it is printed times 1000, negative where the attack smooths.",
     "From a file: the clip was written lossless (FFV1) or as H.264 at that CRF, read again and shown "
     "to the victim once more; these looks are not among the queries.",
 )
