@@ -122,7 +122,7 @@ class Tiny3D(Victim):
         self.max_batch = max_batch
         self._bf16 = precision == "bf16"
         self._device = choose_device(device)
-        self._net = net.to(self._device)
+        self.net = net.to(self._device)
 
     @torch.inference_mode()
     def predict(self, clips: Frames) -> Scores:
@@ -135,5 +135,5 @@ class Tiny3D(Victim):
             torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
             torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16),
         ):
-            logits = self._net(x)
+            logits = self.net(x)
         return logits.float().softmax(dim=1).cpu().numpy()
