@@ -171,6 +171,11 @@ class Episode:
         return float(gain - weights.query)
 
     @property
+    def idle(self) -> bool:
+        """Whether the move just made changed nothing."""
+        return not (self._added | self._taken).any()
+
+    @property
     def flipped(self) -> bool:
         """Whether some clip of this episode reached the goal."""
         return self.ledger.first_success is not None

@@ -251,3 +251,19 @@ def test_a_policy_that_cannot_play_here_is_refused_by_name():
         Marl(given, learned(given, draws=3))
     with pytest.raises(PolicyError, match="clips of 8 frames, these have 16"):
         Marl(replace(given, frames=16), learned(given))
+
+
+def test_a_move_that_changes_nothing_is_not_asked_about():
+    seen = []
+
+    class Watched(CountingVictim):
+        def answer(self, clips):
+            seen.extend(clips)
+            return super().answer(clips)
+
+    coarse = rules(
+        grid=2, sizes=[[1, 1]], windows=[8], levels=1, budget=30
+    )  # four cells, one level
+    RandomMoves(coarse).run(Watched(), DarkClips()[0], 0)
+    repeated = sum(np.array_equal(a, b) for a, b in itertools.pairwise(seen))
+    assert len(seen) == 30 and repeated == 0

@@ -14,9 +14,13 @@ from envs.episode import Episode, distorted_draws
 from envs.game_config import GameConfig
 from envs.moves import Moves
 
+THROWS = 20  # of a move that would change nothing, before it is made all the same
+
 
 class PlayAttack(Attack):
     """Plays video_attack_v0; a subclass chooses both agents' actions.
+
+    A move that would change nothing, whose answer is known, is not asked about but chosen anew.
 
     Args:
         rules: the comparison's rules.
@@ -65,7 +69,11 @@ class PlayAttack(Attack):
         episode = Episode(ledger, task.clean, self._versions(task), self.game, self.move_space)
         best, task.reward = float("inf"), 0.0
         while not any(episode.over):
-            answers = yield episode.begin(self.act(episode, task))
+            for _ in range(THROWS):
+                frames = episode.begin(self.act(episode, task))
+                if not episode.idle:
+                    break
+            answers = yield frames
             task.reward += episode.finish(answers[0])
             if ledger.best_norm < best or ledger.first_success is None:
                 best = ledger.best_norm
