@@ -80,7 +80,8 @@ def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
             raise CheckpointError(f"{folder} holds no run: start without resume=true")
         before = yaml.safe_load(record.read_text())
         refuse_changes(plain, before)
-        both = {**(before.get("attacks") or {}), **(plain.get("attacks") or {})}
+        now, then = (part.get("attacks") or {} for part in (plain, before))
+        both = {**now, **{name: keys for name, keys in then.items() if name not in now}}
         kept = {**plain, "attacks": both} if "attacks" in plain else plain
         write_whole(record, yaml.safe_dump(kept, sort_keys=False).encode())
     elif record.exists():

@@ -78,7 +78,10 @@ def make(target: str, budget: int = 200, eps: int | None = 10, **keys: Any) -> A
 
 
 def watch_requests(attack: Attack) -> list[Frames]:
-    """What an attack asks for at a time, added to the list as it runs; the ledger asks clip by clip."""
+    """What an attack asks for at a time and is answered, added to the list as it runs.
+
+    The victim sees clip by clip.
+    """
     seen: list[Frames] = []
     inner = attack.moves
 
@@ -87,8 +90,9 @@ def watch_requests(attack: Attack) -> list[Frames]:
         try:
             request = next(talk)
             while True:
-                seen.append(request)
-                request = talk.send((yield request))
+                answers = yield request
+                seen.append(request[: len(answers)])
+                request = talk.send(answers)
         except StopIteration:
             return
 

@@ -157,7 +157,13 @@ def _best(rows: Mapping[str, Mapping[str, float]], column: Column, top: float) -
         for name, row in rows.items()
         if not math.isnan(row[key])
     }
-    fair = [name for name in printed if key not in OVER_FLIPPED or rows[name]["asr"] >= top / 2]
+    most = max(row["attacked"] for row in rows.values())
+    fair = [
+        name
+        for name in printed
+        if rows[name]["attacked"] == most  # an attack that is not done yet has no mark
+        and (key not in OVER_FLIPPED or rows[name]["asr"] >= top / 2)
+    ]
     if not fair or len(set(printed.values())) < 2:
         return set()
     best = max(fair, key=lambda name: sign * rows[name][key])

@@ -28,7 +28,7 @@ CSS = """
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink);
   font: 16px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
-main { max-width: 1120px; margin: 0 auto; padding: 24px 20px 60px; }
+main { max-width: 1280px; margin: 0 auto; padding: 24px 20px 60px; }
 h1 { font-size: 1.9em; line-height: 1.2; margin: .2em 0 .6em; }
 h2 { font-size: 1.3em; margin: 2em 0 .5em; padding-top: .5em; border-top: 1px solid var(--rule); }
 h3 { font-size: 1.05em; margin: 1.2em 0 .4em; }
@@ -37,8 +37,8 @@ h1, h2, h3, p, li, td, th, summary { overflow-wrap: anywhere; }
 .lead p { margin: .5em 0; }
 .note, figcaption { color: var(--faint); font-size: .88em; margin: .5em 0; }
 .wide { overflow-x: auto; margin: .6em 0; }
-table { border-collapse: collapse; font-size: .86em; font-variant-numeric: tabular-nums; }
-th, td { padding: .4em .55em; border-bottom: 1px solid var(--rule); text-align: right;
+table { border-collapse: collapse; font-size: .84em; font-variant-numeric: tabular-nums; }
+th, td { padding: .4em .45em; border-bottom: 1px solid var(--rule); text-align: right;
   vertical-align: top; overflow-wrap: normal; }
 tbody td { white-space: nowrap; }
 thead th { font-weight: 600; color: var(--faint); vertical-align: bottom; line-height: 1.25; }

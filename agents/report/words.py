@@ -54,12 +54,15 @@ def lead(run: Run) -> list[Markup]:
 
 
 def strongest(found: Mapping[str, Sequence[Record]]) -> str:
-    """The attack that flips most of its clips, of equal ones that with the fewest mean queries."""
+    """The attack that flips most of its clips, of equal ones that with the fewest mean queries.
 
-    def rank(name: str) -> tuple[float, float]:
+    One that has not attacked all clips yet comes last.
+    """
+
+    def rank(name: str) -> tuple[float, float, float]:
         figures = summary(found[name])
         asr = figures["asr"] if figures["attacked"] else -1.0
-        return -asr, figures["aq"] if figures["attacked"] else math.inf
+        return -figures["attacked"], -asr, figures["aq"] if figures["attacked"] else math.inf
 
     return min(found, key=rank)
 
