@@ -112,7 +112,7 @@ class Episode:
         self.margin = self._lowest = ledger.goal.margin(clean)
         self._last_drop, self._norm, self._flicker = 0.0, 0.0, 0.0
         self._move = Move(None, 0, 0, None)
-        self._before = self.masked.snapshot()
+        self._before = self.masked.snapshot()  # what a move that does not pay goes back to
         self._added = self._taken = np.zeros(self.masked.level.shape, bool)
         self._was_flipped = False
 
@@ -123,8 +123,9 @@ class Episode:
                 f"actions for {sorted(actions)}: give one for each of {', '.join(AGENTS)}"
             )
         move = self.moves.decode(*(actions[agent] for agent in AGENTS))
-        self._before = self.masked.snapshot()
-        _, level, draw, _ = self._before
+        level, draw = self.masked.level.copy(), self.masked.draw.copy()
+        if self.config.keep == "paying":
+            self._before = self.masked.snapshot()
         if move.undo is not None:
             self.masked.paint(move.undo, 0)
         if move.add is not None:
@@ -183,8 +184,7 @@ class Episode:
     @property
     def over(self) -> tuple[bool, bool]:
         """(terminated: flipped, and the clean-up's queries are used; truncated: no budget left)."""
-        first = self.ledger.first_success
-        done = first is not None and self.ledger.spent - first >= self.config.cleanup
+        done = self.ledger.cleaned_up(self.config.cleanup)
         return done, not done and self.ledger.left == 0
 
     def observations(self) -> dict[str, dict[str, NDArray]]:

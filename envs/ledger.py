@@ -56,6 +56,10 @@ class Ledger:
         """Queries that may still be asked."""
         return self.budget - self.spent
 
+    def cleaned_up(self, queries: int) -> bool:
+        """Whether a success was met, and so many queries were spent since."""
+        return self.first_success is not None and self.spent - self.first_success >= queries
+
     def admit(self, clips: Frames) -> Frames:
         """Count uint8 clips (N, T, H, W, 3) and return those that may pass: the first `left` ones.
 

@@ -15,7 +15,6 @@ from agents.attacks.base import Attack, Task
 from agents.attacks.earl import Earl, FrameAgent, _likeliest
 from agents.attacks.estimate import (
     Plateau,
-    cell_means,
     pair_slopes,
     probe_pairs,
     spread,
@@ -28,6 +27,7 @@ from agents.build import accepted
 from envs.bound import Bound
 from envs.clip import Frames
 from envs.ledger import Ledger
+from envs.observation import cell_means
 from envs.threat import Goal
 from envs.victims.base import Scores
 from tests.attack_toys import (
@@ -244,7 +244,7 @@ def test_the_step_is_divided_where_the_loss_stalls() -> None:
 def test_pictures_show_the_cells_that_were_changed() -> None:
     values = np.zeros((2, 7, 9, 3), np.float32)
     values[1, :2, 7:] = 1
-    picture = cell_means(values, 4)
+    picture = cell_means(values.mean(3), 4)
     assert picture.shape == (2, 4, 4) and picture[1, 0, 3] == 1 and picture.sum() == 1
     result = Nes(rules(300)).run(Watched(), grey_clip())
     for name in ("mask", "sensitivity"):

@@ -146,9 +146,7 @@ class Attack(ABC):
         return AttackResult(True, ledger, task.notes, task.reward)
 
     def _over(self, ledger: Ledger) -> bool:
-        first = ledger.first_success
-        done = first is not None and ledger.spent - first >= self.rules.game.cleanup
-        return done or not ledger.left
+        return ledger.cleaned_up(self.rules.game.cleanup) or not ledger.left
 
     def _task(self, ledger: Ledger, clean: NDArray[np.float32], rng: np.random.Generator) -> Task:
         rules, frames = self.rules, ledger.clip.frames

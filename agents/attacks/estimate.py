@@ -15,6 +15,7 @@ from agents.attacks.base import Task
 from envs.bound import Bound
 from envs.clip import Frames
 from envs.mask import cell_edges
+from envs.observation import cell_means
 
 Floats = NDArray[np.float32]
 
@@ -36,6 +37,22 @@ def theta_size(value: float, bound: Bound, *, published_eps: float, least_levels
     width = float(changes.mean()) if changes.size else 1.0
     levels = 255 * value if bound.low < 0 else value / published_eps * width
     return max(levels, least_levels) / width
+
+
+def descent_sizes(
+    bound: Bound,
+    sigma: float,
+    lr: float,
+    least_lr: float,
+    published_eps: float,
+    least_levels: float,
+) -> tuple[float, float, float]:
+    """Probe, first and least step in units of theta, see `theta_size`; steps have one level or more."""
+    return (
+        theta_size(sigma, bound, published_eps=published_eps, least_levels=least_levels),
+        theta_size(lr, bound, published_eps=published_eps, least_levels=1),
+        theta_size(least_lr, bound, published_eps=published_eps, least_levels=1),
+    )
 
 
 def probe_pairs(bound: Bound, theta: Floats, probes: Iterable[Floats]) -> Frames:
@@ -101,13 +118,6 @@ def spread(values: Floats, height: int, width: int) -> Floats:
     return values.repeat(rows, 1).repeat(cols, 2)[..., None]
 
 
-def cell_means(values: Floats, grid: int) -> Floats:
-    """Means of (T, H, W, 3) over the cells of a grid, float32 (T, grid, grid), for pictures."""
-    rows, cols = (cell_edges(side, grid) for side in values.shape[1:3])
-    sums = np.add.reduceat(np.add.reduceat(values.mean(3), rows[:-1], 1), cols[:-1], 2)
-    return (sums / np.outer(np.diff(rows), np.diff(cols))).astype(np.float32)
-
-
 def note_pictures(task: Task, theta: Floats, slope: Floats, grid: int) -> None:
     """Leave the picture of where the clip is changed, and of how steep the loss is there.
 
@@ -117,6 +127,6 @@ def note_pictures(task: Task, theta: Floats, slope: Floats, grid: int) -> None:
         slope: estimated gradient, of a shape that broadcasts to theta's.
         grid: cells a side.
     """
-    task.notes["mask"] = cell_means(np.abs(theta), grid)
-    steep = cell_means(np.broadcast_to(np.abs(slope), theta.shape), grid)
+    task.notes["mask"] = cell_means(np.abs(theta).mean(3), grid)
+    steep = cell_means(np.broadcast_to(np.abs(slope), theta.shape).mean(3), grid)
     task.notes["sensitivity"] = steep / max(float(steep.max()), 1e-12)

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.attacks.base import Attack, Task
-from agents.attacks.estimate import cell_means
 from envs.bound import Bound
 from envs.clip import Frames
+from envs.observation import cell_means
 from envs.victims.base import Scores
 
 Theta = NDArray[np.float32]  # (T, H, W, 3), see Bound
@@ -29,7 +29,7 @@ class LabelOnly(Attack):
         answers = yield clip[None]
         reached = len(answers) > 0 and task.ledger.goal.reached(answers[0])
         if reached and np.array_equal(clip, task.ledger.best):  # type: ignore[arg-type] # not None: reached
-            task.notes["mask"] = cell_means(np.abs(theta), self.rules.game.grid)
+            task.notes["mask"] = cell_means(np.abs(theta).mean(3), self.rules.game.grid)
         return reached
 
     def start(self, task: Task) -> Generator[Frames, Scores, Theta]:

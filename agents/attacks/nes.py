@@ -7,11 +7,11 @@ from agents.attacks.estimate import (
     Floats,
     Plateau,
     check_samples,
+    descent_sizes,
     margins,
     note_pictures,
     pair_slopes,
     probe_pairs,
-    theta_size,
 )
 
 
@@ -64,11 +64,8 @@ class Nes(Attack):
     def moves(self, task: Task) -> Proposals:
         """Estimate, step, check, until stopped."""
         bound, shape = task.bound, task.bound.clean.shape
-        eps = self.published_eps
-        sigma = theta_size(self.sigma, bound, published_eps=eps, least_levels=self.least_levels)
-        lr, least_lr = (
-            theta_size(value, bound, published_eps=eps, least_levels=1)
-            for value in (self.lr, self.least_lr)
+        sigma, lr, least_lr = descent_sizes(
+            bound, self.sigma, self.lr, self.least_lr, self.published_eps, self.least_levels
         )
         steps = Plateau(lr, least_lr, self.window, self.drop)
         theta, slope = np.zeros(shape, np.float32), np.zeros(shape, np.float32)

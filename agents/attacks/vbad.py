@@ -10,13 +10,13 @@ from agents.attacks.estimate import (
     Floats,
     Plateau,
     check_samples,
+    descent_sizes,
     margins,
     note_pictures,
     pair_slopes,
     probe_pairs,
     spread,
     stalled,
-    theta_size,
 )
 from agents.attacks.features import Features
 from envs.clip import Frames
@@ -109,11 +109,8 @@ class Vbad(Attack):
                 make, and returns which of them make it.
         """
         bound, (T, H, W, _) = task.bound, task.bound.clean.shape
-        eps = self.published_eps
-        sigma = theta_size(self.sigma, bound, published_eps=eps, least_levels=self.least_levels)
-        lr, least_lr = (
-            theta_size(value, bound, published_eps=eps, least_levels=1)
-            for value in (self.lr, self.least_lr)
+        sigma, lr, least_lr = descent_sizes(
+            bound, self.sigma, self.lr, self.least_lr, self.published_eps, self.least_levels
         )
         steps = Plateau(lr, least_lr, self.window, drop=2)
         # Where theta is the share of a distortion, more of it may darken a pixel.

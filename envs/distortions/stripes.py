@@ -41,7 +41,6 @@ def stripes(
     columns = np.arange(width) // max(1, round(width * share))
     rows = np.arange(height) // max(1, round(height * share)) * chequered
     times = np.arange(frames) // hold
-    times = np.arange(frames) // hold
     own = np.random.default_rng([draw, len(SHAPES)])
     cells = (times[-1] + 1, rows[-1] + 1, columns[-1] + 1, 3)
     signs = own.choice(np.array([-bound, bound], np.int16), cells)[times][:, rows][:, :, columns]
