@@ -18,8 +18,6 @@ class SpatialTrunk(nn.Module):
     whether it is chosen, which is learned in few updates.
     """
 
-    seen = PLANES
-
     def __init__(self, hidden: int) -> None:
         super().__init__()
         self.channels = hidden + len(PLANES)
@@ -46,8 +44,6 @@ class SpatialTrunk(nn.Module):
 
 class TemporalTrunk(nn.Module):
     """Features (B, channels, T) of the temporal observation: rows and status; see SpatialTrunk."""
-
-    seen = ROWS
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -104,10 +100,6 @@ class Actor(nn.Module):
             assert isinstance(head, nn.Linear)  # tells the type checker
             nn.init.orthogonal_(head.weight, 0.01)
             nn.init.zeros_(head.bias)
-        with torch.no_grad():  # to begin with, look near what has worked
-            self.place.weight[0, trunk.channels - len(trunk.seen) + trunk.seen.index("promise")] = (
-                4.0
-            )
 
     def forward(self, obs: Observation) -> Tensor:
         """Logits (B, sum(parts)), the parts one after another."""

@@ -18,7 +18,7 @@ from envs.moves import Moves
 from envs.victims.base import VictimError
 from envs.victims.weights import load_into, load_state
 
-FORMAT = 2
+FORMAT = 3
 
 
 class PolicyError(ValueError):

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from envs.clip import Clip, Frames, check_frames
 from envs.game_config import GameConfig
 from envs.ledger import Ledger
-from envs.mask import MaskedClip, perturbation_norm
+from envs.mask import Box, MaskedClip, perturbation_norm
 from envs.moves import Move, Moves
 from envs.observation import SensitivityMemory, joint_state, look, observe
-from envs.promise import Promise
 from envs.threat import Goal
 from envs.victims.base import Victim
 
@@ -79,11 +78,11 @@ class Episode:
         distorted: the distorted clips to choose from (`draws` of them).
         config: the rules.
         moves: the meaning of actions, for clips of this length.
+        rng: draws the cells of boxes that are painted in part.
 
     Attributes:
         masked: the clip as it stands and its mask.
         memory: the sensitivity memory.
-        promise: what it lets expect of other cells.
         margin: the present margin in [-1, 1]; see `Goal.margin`.
     """
 
@@ -94,19 +93,19 @@ class Episode:
         distorted: list[Frames],
         config: GameConfig,
         moves: Moves,
+        rng: np.random.Generator,
     ) -> None:
         if len(ledger.clip.frames) != moves.frames:
             raise ValueError(
                 f"clip {ledger.clip.id!r} has {len(ledger.clip.frames)} frames, the game {moves.frames}: "
                 "cut all clips with the victim's sampling"
             )
-        self.ledger, self.config, self.moves = ledger, config, moves
+        self.ledger, self.config, self.moves, self._rng = ledger, config, moves, rng
         self.masked = MaskedClip(
             ledger.clip.frames, distorted, config.grid, config.levels, config.norm
         )
         self.sight = look(self.masked)
         self.memory = SensitivityMemory(self.masked.level.shape)
-        self.promise = Promise(self.masked.level.shape)
         self._scale = max(self.masked.full_norm(), 1e-9)
         self.scores = clean
         self.margin = self._lowest = ledger.goal.margin(clean)
@@ -127,9 +126,10 @@ class Episode:
         if self.config.keep == "paying":
             self._before = self.masked.snapshot()
         if move.undo is not None:
-            self.masked.paint(move.undo, 0)
+            self.masked.paint(move.undo, 0, chosen=self._chosen(move.undo, move.undo_one_in))
         if move.add is not None:
-            self.masked.paint(move.add, move.level, move.draw)
+            chosen = self._chosen(move.add, move.add_one_in)
+            self.masked.paint(move.add, move.level, move.draw, chosen)
         self._move = move
         redrawn = (self.masked.level == level) & (self.masked.draw != draw)
         self._added = (self.masked.level > level) | redrawn
@@ -161,8 +161,7 @@ class Episode:
         )
         pays = gain > 0 or newly_flipped or (drop == 0 and not self._was_flipped)
         undone = self._was_flipped and not self.ledger.goal.reached(answer)
-        for learner in (self.memory, self.promise):
-            learner.credit(self._added, self._taken, drop)
+        self.memory.credit(self._added, self._taken, drop)
         self._last_drop, self._lowest = drop, min(self._lowest, margin)
         self._was_flipped = self.flipped
         if self.config.keep == "paying" and (undone or not pays):
@@ -193,7 +192,6 @@ class Episode:
             self.sight,
             self.masked,
             self.memory,
-            self.promise,
             self._move.add,
             self._move.undo,
             self._status(),
@@ -202,6 +200,10 @@ class Episode:
     def state(self) -> NDArray[np.float32]:
         """Joint state for a centralised critic."""
         return joint_state(self.sight, self.masked, self.memory, self._status())
+
+    def _chosen(self, box: Box, one_in: int) -> NDArray[np.bool_] | None:
+        """Which cells of a box to paint: each with a chance of 1 in `one_in`; None is all."""
+        return None if one_in == 1 else self._rng.random(box.shape) * one_in < 1
 
     def _status(self) -> NDArray[np.float32]:
         goal, ledger = self.ledger.goal, self.ledger

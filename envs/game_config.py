@@ -62,9 +62,15 @@ class GameConfig:
         if self.target not in ("none", "random") and not self.target.isdecimal():
             raise ValueError(f"env.target={self.target!r}: choose none, random or a class index")
         for size in self.sizes:
-            if len(size) != 2 or not all(1 <= side <= self.grid for side in size):
+            sides, one_in = size[:2], size[2:] or [1]
+            if not all(1 <= side <= self.grid for side in sides) or not 2 <= len(size) <= 3:
                 raise ValueError(
-                    f"env.sizes has {list(size)}: each must be [rows, columns] between 1 and grid={self.grid}"
+                    f"env.sizes has {list(size)}: each must be [rows, columns] or [rows, columns, n], "
+                    f"rows and columns between 1 and grid={self.grid}"
+                )
+            if one_in[0] < 1:
+                raise ValueError(
+                    f"env.sizes has {list(size)}: n, one cell in n, must be at least 1"
                 )
         if not self.sizes or not self.windows or min(self.windows) < 1:
             raise ValueError("env.sizes and env.windows must each name at least one size >= 1")

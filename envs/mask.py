@@ -21,6 +21,11 @@ class Box(NamedTuple):
     c1: int
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, rows and columns."""
+        return self.t1 - self.t0, self.r1 - self.r0, self.c1 - self.c0
+
+    @property
     def cells(self) -> tuple[slice, slice, slice]:
         """Index of the box in an array (T, G, G)."""
         return slice(self.t0, self.t1), slice(self.r0, self.r1), slice(self.c0, self.c1)
@@ -71,16 +76,23 @@ class MaskedClip:
         """The mask in [0, 1], float32 (T, G, G)."""
         return (self.level / np.float32(self.levels)).astype(np.float32, copy=False)
 
-    def paint(self, box: Box, level: int, draw: int = 0) -> None:
-        """Set a box to a level (0 undoes it) of a draw."""
+    def paint(
+        self, box: Box, level: int, draw: int = 0, chosen: NDArray[np.bool_] | None = None
+    ) -> None:
+        """Set a box, or its `chosen` cells (bool, of the box's shape), to a level (0 undoes it) of a draw."""
         t, r, c = box.cells
         pixels = (t, slice(self._rows[box.r0], self._rows[box.r1]),
                   slice(self._cols[box.c0], self._cols[box.c1]))  # fmt: skip
         frames, costs = self._blend(draw, level) if level else (self.original, None)
-        self.frames[pixels] = frames[pixels]
-        self.level[t, r, c] = level
-        self.draw[t, r, c] = draw if level else 0
-        self._costs[t, r, c] = 0.0 if costs is None else costs[t, r, c]
+        where: NDArray[np.bool_] | bool = True
+        if chosen is not None:
+            heights, widths = np.diff(self._rows)[r], np.diff(self._cols)[c]
+            where = chosen.repeat(heights, axis=1).repeat(widths, axis=2)[..., None]
+        np.copyto(self.frames[pixels], frames[pixels], where=where)
+        cells: NDArray[np.bool_] | bool = True if chosen is None else chosen
+        np.copyto(self.level[t, r, c], np.uint8(level), where=cells)
+        np.copyto(self.draw[t, r, c], np.uint8(draw if level else 0), where=cells)
+        np.copyto(self._costs[t, r, c], 0.0 if costs is None else costs[t, r, c], where=cells)
 
     def snapshot(self) -> tuple[NDArray, ...]:
         """The clip and its mask as they stand, for `restore`."""

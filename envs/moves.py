@@ -13,12 +13,17 @@ Action = NDArray[np.int64]
 
 
 class Move(NamedTuple):
-    """One joint move: undo `undo` (if any), then set `add` (if any) to `level` of `draw`."""
+    """One joint move: undo `undo` (if any), then set `add` (if any) to `level` of `draw`.
+
+    Of a box all cells are meant, or one in `add_one_in` (`undo_one_in`), drawn by chance.
+    """
 
     add: Box | None
     level: int
     draw: int
     undo: Box | None
+    add_one_in: int = 1
+    undo_one_in: int = 1
 
 
 class Moves:
@@ -30,13 +35,15 @@ class Moves:
     With `flat` each is one Discrete; a move then either adds or undoes:
     spatial: add (patch, size, level, draw) or undo (patch, size); temporal: (frame, window).
 
-    Windows of neighbouring frames keep the perturbation coherent in time. Boxes that would stick
-    out are moved inside.
+    A size [rows, columns, n] paints one cell in n of its box, drawn by chance: at the same norm,
+    scattered cells move a victim more than a block does. Windows of neighbouring frames keep the
+    perturbation coherent in time. Boxes that would stick out are moved inside.
     """
 
     def __init__(self, config: GameConfig, frames: int, flat: bool = False) -> None:
         self.grid, self.frames, self.flat = config.grid, frames, flat
-        self.sizes = [(int(rows), int(cols)) for rows, cols in config.sizes]
+        self.sizes = [(int(rows), int(cols)) for rows, cols, *_ in config.sizes]
+        self.one_in = [int(size[2]) if len(size) > 2 else 1 for size in config.sizes]
         self.windows = sorted({min(int(window), frames) for window in config.windows})
         patches, n_sizes = self.grid**2, len(self.sizes)
         self._add_shape = (patches, n_sizes, config.levels, config.draws)
@@ -70,16 +77,20 @@ class Moves:
             return self._decode_flat(int(spatial), int(temporal))
         s, t = np.asarray(spatial).tolist(), np.asarray(temporal).tolist()
         undo = self._box(s[4], s[5] - 1, t[2], t[3]) if s[5] else None
-        return Move(self._box(s[0], s[1], t[0], t[1]), s[2] + 1, s[3], undo)
+        undo_one_in = self.one_in[s[5] - 1] if undo else 1
+        add = self._box(s[0], s[1], t[0], t[1])
+        return Move(add, s[2] + 1, s[3], undo, self.one_in[s[1]], undo_one_in)
 
     def _decode_flat(self, spatial: int, temporal: int) -> Move:
         frame, window = (int(i) for i in np.unravel_index(temporal, self._time_shape))
         adds = int(np.prod(self._add_shape))
         if spatial < adds:
             patch, size, level, draw = (int(i) for i in np.unravel_index(spatial, self._add_shape))
-            return Move(self._box(patch, size, frame, window), level + 1, draw, None)
+            add = self._box(patch, size, frame, window)
+            return Move(add, level + 1, draw, None, add_one_in=self.one_in[size])
         patch, size = (int(i) for i in np.unravel_index(spatial - adds, self._undo_shape))
-        return Move(None, 0, 0, self._box(patch, size, frame, window))
+        undo = self._box(patch, size, frame, window)
+        return Move(None, 0, 0, undo, undo_one_in=self.one_in[size])
 
     def _box(self, patch: int, size: int, frame: int, window: int) -> Box:
         row, col = divmod(patch, self.grid)

@@ -9,15 +9,13 @@ from numpy.typing import NDArray
 
 from envs.clip import Frames
 from envs.mask import Box, MaskedClip, cell_edges
-from envs.promise import Promise
 
 Array = NDArray[np.float32]
 
 THUMBNAIL_CELL = 4  # pixels of the thumbnail per side of a cell
 PLANES = ("motion", "peak_motion", "brightness", "cost", "mask", "covered", "memory", "tried",
-          "last_add", "last_undo", "promise")  # fmt: skip
-ROWS = ("motion", "peak_motion", "cost", "mask", "memory", "tried", "last_add", "last_undo",
-        "promise")  # fmt: skip
+          "last_add", "last_undo")  # fmt: skip
+ROWS = ("motion", "peak_motion", "cost", "mask", "memory", "tried", "last_add", "last_undo")  # fmt: skip
 STATUS = ("margin", "last_drop", "lowest_margin", "budget_left", "norm", "true_score",
           "best_other_score", "flipped")  # fmt: skip
 
@@ -102,24 +100,22 @@ class SensitivityMemory:
 
 
 def observe(
-    sight: Sight, masked: MaskedClip, memory: SensitivityMemory, promise: Promise,
+    sight: Sight, masked: MaskedClip, memory: SensitivityMemory,
     add: Box | None, undo: Box | None, status: Array,
 ) -> dict[str, dict[str, NDArray]]:  # fmt: skip
     """Observations of both agents; see `observation_spaces` for shapes."""
     mask = masked.mask
-    promised = promise.bound() * (1 - mask)
     last_add, last_undo = _footprint(add, mask.shape), _footprint(undo, mask.shape)
     drop = np.tanh(memory.drop * 5)
     planes = np.stack([
         sight.motion.mean(0), sight.motion.max(0), sight.brightness, sight.cost.mean(0),
         mask.mean(0), (mask > 0).mean(0), drop.mean(0), memory.tried.mean(0),
-        last_add.max(0), last_undo.max(0), promised.max(0),
+        last_add.max(0), last_undo.max(0),
     ]).astype(np.float32)  # fmt: skip
     flat = (1, 2)
     rows = np.stack([
         sight.motion.mean(flat), sight.motion.max(flat), sight.cost.mean(flat), mask.mean(flat),
         drop.mean(flat), memory.tried.mean(flat), last_add.max(flat), last_undo.max(flat),
-        promised.max(flat),
     ]).astype(np.float32)  # fmt: skip
     return {
         "spatial": {"thumbnail": sight.thumbnail, "planes": planes, "status": status},

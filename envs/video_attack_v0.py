@@ -157,7 +157,7 @@ class VideoAttackEnv(ParallelEnv):
         draws = distorted_draws(
             self.distort, clip.frames, self.severity, self.config.draws, self._rng
         )
-        self.episode = Episode(ledger, clean, draws, self.config, self.moves)
+        self.episode = Episode(ledger, clean, draws, self.config, self.moves, self._rng)
         self.agents = list(AGENTS)
         return self._observations(), self._infos()
 

@@ -138,6 +138,9 @@ def test_game_rules_name_the_key() -> None:
     assert build_game(rules).budget == rules["budget"]
     with pytest.raises(ConfigError, match=r"env\.sizes"):
         build_game({**rules, "sizes": [[9, 9]]})
+    for size in ([3], [3, 3, 0], [3, 3, 2, 1]):
+        with pytest.raises(ConfigError, match=r"env\.sizes has"):
+            build_game({**rules, "sizes": [size]})
 
 
 def test_resume_refuses_other_settings() -> None:

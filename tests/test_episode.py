@@ -32,12 +32,14 @@ def by_hand(goal, scores):
     target=st.sampled_from(["none", "random"]),
     draws=st.integers(1, 2),
     power=st.sampled_from([1.0, 2.0]),
+    one_in=st.sampled_from([1, 3]),
 )
-def test_the_reward_is_its_formula(seed, norm, answers, target, draws, power):
+def test_the_reward_is_its_formula(seed, norm, answers, target, draws, power, one_in):
     victim = QuadrantVictim()
     env = toy_env(
         victim, QuadrantClips(), norm=norm, answers=answers, top_k=2, target=target, draws=draws,
         budget=12, cleanup=4, levels=3, reward=replace(WEIGHTS, power=power),
+        sizes=[[1, 1], [4, 4, one_in]],
     )  # fmt: skip
     for agent in env.possible_agents:
         env.action_space(agent).seed(seed)
@@ -64,6 +66,20 @@ def test_the_reward_is_its_formula(seed, norm, answers, target, draws, power):
         assert rewards["spatial"] == pytest.approx(expected, abs=2e-4)
         assert env.episode.margin == pytest.approx(now[0], abs=1e-5)
         before = now
+
+
+def test_scattered_moves_paint_their_share_of_the_box_and_differ_by_chance_only():
+    env = toy_env(budget=40, sizes=[[4, 4, 4]], windows=[16])
+    actions = {"spatial": np.array([0, 0, 1, 0, 0, 0]), "temporal": np.zeros(4, int)}
+
+    def painted(seed):
+        env.reset(seed=seed, options={"clip": 0})
+        env.step(actions)
+        return env.episode.masked.level > 0
+
+    assert np.mean([painted(seed).mean() for seed in range(20)]) == pytest.approx(0.25, abs=0.05)
+    assert np.array_equal(painted(3), painted(3))
+    assert not np.array_equal(painted(3), painted(4))
 
 
 @settings(deadline=None, max_examples=25)

@@ -13,7 +13,7 @@ PROPERTY = settings(deadline=None, max_examples=40)
 
 @st.composite
 def games(draw):
-    """A masked clip of any size and grid, and some moves (box, level, draw) on it."""
+    """A masked clip of any size and grid, and some moves (box, level, draw, chosen cells) on it."""
     grid = draw(st.integers(1, 7))
     T, H, W = draw(st.integers(1, 5)), draw(st.integers(grid, 29)), draw(st.integers(grid, 29))
     levels, draws = draw(st.integers(1, 6)), draw(st.integers(1, 3))
@@ -24,7 +24,8 @@ def games(draw):
     for _ in range(draw(st.integers(0, 12))):
         ends = [sorted(rng.choice(n + 1, 2, replace=False)) for n in (T, grid, grid)]
         box = Box(*(int(i) for pair in ends for i in pair))
-        moves.append((box, int(rng.integers(levels + 1)), int(rng.integers(draws))))
+        chosen = rng.random(box.shape) < 0.5 if rng.integers(2) else None
+        moves.append((box, int(rng.integers(levels + 1)), int(rng.integers(draws)), chosen))
     return masked, moves
 
 
@@ -41,9 +42,11 @@ def upsample(cells, H, W):
 def test_the_clip_is_the_rounded_blend_of_its_mask(game):
     masked, moves = game
     level, draw = np.zeros_like(masked.level), np.zeros_like(masked.draw)
-    for box, strength, source in moves:
-        masked.paint(box, strength, source)
-        level[box.cells], draw[box.cells] = strength, source if strength else 0
+    for box, strength, source, chosen in moves:
+        masked.paint(box, strength, source, chosen)
+        where = np.ones(box.shape, bool) if chosen is None else chosen
+        level[box.cells][where] = strength
+        draw[box.cells][where] = source if strength else 0
     H, W = masked.original.shape[1:3]
     mask = level.astype(np.float32) / np.float32(masked.levels)
     assert masked.mask.dtype == np.float32
@@ -61,9 +64,9 @@ def test_the_clip_is_the_rounded_blend_of_its_mask(game):
 def test_undoing_everything_gives_the_original_back_bit_for_bit(game):
     masked, moves = game
     before = masked.original.copy(), [d.copy() for d in masked.distorted]
-    for box, level, draw in moves:
-        masked.paint(box, level, draw)
-    for box, _, draw in reversed(moves):
+    for move in moves:
+        masked.paint(*move)
+    for box, _, draw, _ in reversed(moves):
         masked.paint(box, 0, draw)
     assert np.array_equal(masked.frames, before[0])
     assert np.array_equal(masked.original, before[0])
@@ -76,8 +79,8 @@ def test_undoing_everything_gives_the_original_back_bit_for_bit(game):
 @given(games())
 def test_the_norm_is_that_of_the_actual_clip(game):
     masked, moves = game
-    for box, level, draw in moves:
-        masked.paint(box, level, draw)
+    for move in moves:
+        masked.paint(*move)
         actual = perturbation_norm(masked.original, masked.frames, masked.norm_name)
         assert masked.norm() == pytest.approx(actual, rel=1e-4, abs=1e-9)
 
@@ -92,14 +95,14 @@ def test_full_norm_is_the_largest_of_the_distorted_clips(game):
 
 @PROPERTY
 @given(games())
-def test_a_move_touches_its_box_and_nothing_else(game):
+def test_a_move_touches_the_chosen_cells_of_its_box_and_nothing_else(game):
     masked, moves = game
     H, W = masked.original.shape[1:3]
-    for box, level, draw in moves:
+    for box, level, draw, chosen in moves:
         before = masked.frames.copy()
-        masked.paint(box, level, draw)
+        masked.paint(box, level, draw, chosen)
         inside = np.zeros(masked.level.shape, bool)
-        inside[box.cells] = True
+        inside[box.cells] = True if chosen is None else chosen
         changed = (masked.frames != before).any(-1)
         assert not (changed & ~upsample(inside, H, W)).any()
 

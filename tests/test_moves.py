@@ -98,6 +98,20 @@ def test_a_move_by_hand():
     assert moves.decode(np.array([5, 1, 2, 1, 15, 0]), np.array([3, 0, 7, 1])).undo is None
 
 
+def test_a_size_may_say_that_one_cell_in_n_is_meant():
+    config = GameConfig(grid=4, sizes=[[1, 1], [4, 4, 10]], windows=[2])
+    add, undo = [0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 2]
+    moves, time = Moves(config, 8), np.zeros(4, int)
+    move = moves.decode(np.array(add), time)
+    assert (move.add_one_in, move.undo_one_in, move.add) == (10, 1, Box(0, 2, 0, 4, 0, 4))
+    move = moves.decode(np.array(undo), time)
+    assert (move.add_one_in, move.undo_one_in, move.undo) == (1, 10, Box(0, 2, 0, 4, 0, 4))
+    flat = Moves(config, 8, flat=True)
+    found = [flat.decode(action, 0) for action in range(int(flat.spaces["spatial"].n))]
+    assert {move.add_one_in for move in found if move.add} == {1, 10}
+    assert {move.undo_one_in for move in found if move.undo} == {1, 10}
+
+
 def test_windows_longer_than_the_clip_mean_all_of_it():
     moves = Moves(GameConfig(windows=[2, 16, 32]), 8)
     assert moves.windows == [2, 8]

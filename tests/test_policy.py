@@ -101,7 +101,7 @@ def test_a_file_of_another_format_or_of_other_agents_is_refused(policy, tmp_path
     path = tmp_path / "policy.pt"
     good = content(policy, path)
     for bad, word in (
-        ({**good, "format": 1}, "format 2"),
+        ({**good, "format": 1}, "format 3"),
         ({"weight": torch.zeros(2)}, "no policy file"),
         ({**good, "actors": {"spatial": good["actors"]["spatial"]}}, r"agents \['spatial'\]"),
         ({key: value for key, value in good.items() if key != "game"}, "policy"),

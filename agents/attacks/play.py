@@ -66,7 +66,8 @@ class PlayAttack(Attack):
         ledger = task.ledger
         if not ledger.left:
             return
-        episode = Episode(ledger, task.clean, self._versions(task), self.game, self.move_space)
+        versions = self._versions(task)
+        episode = Episode(ledger, task.clean, versions, self.game, self.move_space, task.rng)
         best, task.reward = float("inf"), 0.0
         while not any(episode.over):
             for _ in range(THROWS):
