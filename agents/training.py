@@ -164,7 +164,7 @@ class Trainer:
         self.policy.load_actors(
             {agent: self.algo.get_module(agent).actor.state_dict() for agent in AGENTS}
         )
-        attack = Marl(self.setting.rules(), self.policy)
+        attack = Marl(self.setting.rules(), self.policy, patience=0)  # what was learned, alone
         records = attack_clips(
             attack, self.setting, "validation", self.config["validation"]["clips"],
             seed=self.config["seed"], width=self.config["side_by_side"],

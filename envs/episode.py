@@ -84,6 +84,8 @@ class Episode:
         masked: the clip as it stands and its mask.
         memory: the sensitivity memory.
         margin: the present margin in [-1, 1]; see `Goal.margin`.
+        insists: from the next move on a move stays if it lowers the margin, whatever its norm, and
+            only then; the rules' `keep` does not matter.
     """
 
     def __init__(
@@ -111,19 +113,23 @@ class Episode:
         self.margin = self._lowest = ledger.goal.margin(clean)
         self._last_drop, self._norm, self._flicker = 0.0, 0.0, 0.0
         self._move = Move(None, 0, 0, None)
-        self._before = self.masked.snapshot()  # what a move that does not pay goes back to
+        self._before = self.masked.snapshot()  # what a move that is taken back goes back to
         self._added = self._taken = np.zeros(self.masked.level.shape, bool)
         self._was_flipped = False
+        self.insists = False
 
     def begin(self, actions: dict[str, Any]) -> Frames:
-        """Make both agents' move; returns the clip to be asked about, (1, T, H, W, 3)."""
+        """Make the move of both agents' actions; see `make`."""
         if set(actions) != set(AGENTS):
             raise ValueError(
                 f"actions for {sorted(actions)}: give one for each of {', '.join(AGENTS)}"
             )
-        move = self.moves.decode(*(actions[agent] for agent in AGENTS))
+        return self.make(self.moves.decode(*(actions[agent] for agent in AGENTS)))
+
+    def make(self, move: Move) -> Frames:
+        """Make a move; returns the clip to be asked about, (1, T, H, W, 3)."""
         level, draw = self.masked.level.copy(), self.masked.draw.copy()
-        if self.config.keep == "paying":
+        if self._takes_back:
             self._before = self.masked.snapshot()
         if move.undo is not None:
             self.masked.paint(move.undo, 0, chosen=self._chosen(move.undo, move.undo_one_in))
@@ -159,12 +165,13 @@ class Episode:
             - weights.norm * (norm - self._norm)
             - weights.flicker * (flicker - self._flicker)
         )
-        pays = gain > 0 or newly_flipped or (drop == 0 and not self._was_flipped)
+        worth = drop if self.insists else gain
+        pays = worth > 0 or newly_flipped or (drop == 0 and not self._was_flipped)
         undone = self._was_flipped and not self.ledger.goal.reached(answer)
         self.memory.credit(self._added, self._taken, drop)
         self._last_drop, self._lowest = drop, min(self._lowest, margin)
         self._was_flipped = self.flipped
-        if self.config.keep == "paying" and (undone or not pays):
+        if self._takes_back and (undone or not pays):
             self.masked.restore(self._before)
             return -weights.query
         self.scores, self.margin, self._norm, self._flicker = answer, margin, norm, flicker
@@ -200,6 +207,10 @@ class Episode:
     def state(self) -> NDArray[np.float32]:
         """Joint state for a centralised critic."""
         return joint_state(self.sight, self.masked, self.memory, self._status())
+
+    @property
+    def _takes_back(self) -> bool:
+        return self.insists or self.config.keep == "paying"
 
     def _chosen(self, box: Box, one_in: int) -> NDArray[np.bool_] | None:
         """Which cells of a box to paint: each with a chance of 1 in `one_in`; None is all."""

@@ -16,6 +16,7 @@ class Marl(PlayAttack):
         rules: the comparison's rules.
         policy: a policy, the path of its file, or of the folder of its run; see PlayAttack.
         greedy: take the likeliest action instead of drawing one.
+        patience: queries without a flip after which the sweep begins; see PlayAttack.
 
     Raises:
         PolicyError: no policy is given, or it does not fit.
@@ -24,13 +25,17 @@ class Marl(PlayAttack):
     name = "marl"
 
     def __init__(
-        self, rules: Rules, policy: Policy | str | Path | None, greedy: bool = False
+        self,
+        rules: Rules,
+        policy: Policy | str | Path | None,
+        greedy: bool = False,
+        patience: int = 12,
     ) -> None:
         if policy is None:
             raise PolicyError(
                 "no trained policy: run train.py first, or name one by checkpoint=..."
             )
-        super().__init__(rules, policy)
+        super().__init__(rules, policy, patience)
         self.greedy = greedy
 
     def act(self, episode: Episode, task: Task) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from agents.attacks.base import Attack, Proposals, Rules, Task
+from agents.attacks.sweep import sweep
 from agents.build import build_distort
 from agents.policy import Policy, PolicyError
 from envs.clip import Frames
@@ -21,6 +22,8 @@ class PlayAttack(Attack):
     """Plays video_attack_v0; a subclass chooses both agents' actions.
 
     A move that would change nothing, whose answer is known, is not asked about but chosen anew.
+    With `patience`, a clip that is not flipped by then is swept: boxes are toggled from coarse to
+    fine from where the agents have brought it, and what lowers the margin stays.
 
     Args:
         rules: the comparison's rules.
@@ -28,14 +31,20 @@ class PlayAttack(Attack):
             the comparison's budget, clean-up, norm and goal; a policy, the path of its file, or of
             the folder of its run. Under an Linf bound its distortion is what the moves paint with,
             which the bound cuts; else that is the comparison's. None: the comparison's game.
+        patience: queries without a flip after which the sweep begins; 0 is never.
 
     Raises:
         PolicyError: no such policy, or one that does not fit.
+        ValueError: patience below 0.
     """
 
-    def __init__(self, rules: Rules, policy: Policy | str | Path | None = None) -> None:
+    def __init__(
+        self, rules: Rules, policy: Policy | str | Path | None = None, patience: int = 0
+    ) -> None:
         super().__init__(rules)
-        self.policy, self.game = policy, rules.game
+        if patience < 0:
+            raise ValueError(f"patience={patience}: must be 0 (never) or a number of queries")
+        self.policy, self.game, self.patience = policy, rules.game, patience
         if isinstance(policy, str | Path):
             self.policy = Policy.load(Path(policy))
         if isinstance(self.policy, Policy):
@@ -62,16 +71,21 @@ class PlayAttack(Attack):
         """Actions of both agents."""
 
     def moves(self, task: Task) -> Proposals:
-        """One joint move a query, until the episode is over."""
+        """One move a query, until the episode is over."""
         ledger = task.ledger
         if not ledger.left:
             return
         versions = self._versions(task)
         episode = Episode(ledger, task.clean, versions, self.game, self.move_space, task.rng)
+        rest = sweep(episode.masked, min(self.game.windows), task.rng)
         best, task.reward = float("inf"), 0.0
         while not any(episode.over):
+            episode.insists = 0 < self.patience <= ledger.spent and not episode.flipped
             for _ in range(THROWS):
-                frames = episode.begin(self.act(episode, task))
+                if episode.insists:
+                    frames = episode.make(next(rest))
+                else:
+                    frames = episode.begin(self.act(episode, task))
                 if not episode.idle:
                     break
             answers = yield frames
