@@ -39,7 +39,7 @@ class PlayAttack(Attack):
     """
 
     def __init__(
-        self, rules: Rules, policy: Policy | str | Path | None = None, patience: int = 0
+        self, rules: Rules, policy: Policy | str | Path | None = None, patience: int = 12
     ) -> None:
         super().__init__(rules)
         if patience < 0:

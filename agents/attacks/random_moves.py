@@ -8,7 +8,7 @@ from envs.episode import Episode
 
 
 class RandomMoves(PlayAttack):
-    """Both agents choose uniformly from their action spaces."""
+    """Both agents choose uniformly from their action spaces, until the sweep; see PlayAttack."""
 
     name = "random"
 
