@@ -84,8 +84,8 @@ class Episode:
         masked: the clip as it stands and its mask.
         memory: the sensitivity memory.
         margin: the present margin in [-1, 1]; see `Goal.margin`.
-        insists: from the next move on a move stays if it lowers the margin, whatever its norm, and
-            only then; the rules' `keep` does not matter.
+        insists: from the next move on, whatever the rules' `keep`, a move stays only if it lowers
+            the margin, at any norm; once flipped, only if it lowers the norm of a success.
     """
 
     def __init__(
@@ -165,7 +165,9 @@ class Episode:
             - weights.norm * (norm - self._norm)
             - weights.flicker * (flicker - self._flicker)
         )
-        worth = drop if self.insists else gain
+        worth = gain
+        if self.insists:
+            worth = self._norm - norm if self._was_flipped else drop
         pays = worth > 0 or newly_flipped or (drop == 0 and not self._was_flipped)
         undone = self._was_flipped and not self.ledger.goal.reached(answer)
         self.memory.credit(self._added, self._taken, drop)

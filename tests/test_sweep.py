@@ -18,9 +18,9 @@ from toys import (
 
 from agents.attacks.base import Rules
 from agents.attacks.random_moves import RandomMoves
-from agents.attacks.sweep import sweep
+from agents.attacks.sweep import sweep, tidy
 from envs.game_config import GameConfig
-from envs.mask import MaskedClip
+from envs.mask import Box, MaskedClip
 
 
 def rules(**kwargs):
@@ -124,3 +124,38 @@ def test_a_clip_that_the_agents_do_not_flip_is_flipped_by_the_sweep():
 def test_patience_below_zero_is_refused():
     with pytest.raises(ValueError, match="patience=-1"):
         RandomMoves(rules(), patience=-1)
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 999), cleanup=st.sampled_from([1, 10, 60]))
+def test_the_clean_up_undoes_never_loses_the_success_and_keeps_to_its_queries(seed, cleanup):
+    victim = QuadrantVictim()
+    attack = RandomMoves(rules(budget=200, cleanup=cleanup))
+    ledger = attack.run(victim, QuadrantClips()[seed % 12], seed).ledger
+    alone = RandomMoves(rules(budget=200)).run(victim, QuadrantClips()[seed % 12], seed).ledger
+    assert ledger.first_success == alone.first_success, "the same play up to the flip"
+    assert ledger.spent <= ledger.first_success + cleanup
+    assert ledger.goal.reached(victim.answer(ledger.best[None])[0])
+    assert ledger.best_norm <= alone.best_norm
+
+
+def test_the_clean_up_makes_successes_smaller():
+    sizes = [
+        [
+            RandomMoves(given).run(QuadrantVictim(), clip).ledger.best_norm
+            for clip in QuadrantClips()
+        ]
+        for given in (rules(budget=200), rules(budget=200, cleanup=40))
+    ]
+    assert np.mean(sizes[1]) < 0.8 * np.mean(sizes[0])
+
+
+def test_tidying_ends_when_nothing_is_painted():
+    clip = masked(4)
+    assert next(tidy(clip, 2, np.random.default_rng(0)), None) is None
+    clip.paint(Box(0, 8, 1, 2, 1, 2), 2)
+    undone = 0
+    for move in tidy(clip, 2, np.random.default_rng(0)):
+        clip.paint(move.undo, 0)
+        undone += 1
+    assert undone == 1 and not clip.level.any()

@@ -1,19 +1,20 @@
 """Attacks that play the game: whatever chooses the moves."""
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from agents.attacks.base import Attack, Proposals, Rules, Task
-from agents.attacks.sweep import sweep
+from agents.attacks.sweep import sweep, tidy
 from agents.build import build_distort
 from agents.policy import Policy, PolicyError
 from envs.clip import Frames
 from envs.episode import Episode, distorted_draws
 from envs.game_config import GameConfig
-from envs.moves import Moves
+from envs.moves import Move, Moves
 
 THROWS = 20  # of a move that would change nothing, before it is made all the same
 
@@ -23,7 +24,8 @@ class PlayAttack(Attack):
 
     A move that would change nothing, whose answer is known, is not asked about but chosen anew.
     With `patience`, a clip that is not flipped by then is swept: boxes are toggled from coarse to
-    fine from where the agents have brought it, and what lowers the margin stays.
+    fine from where the agents have brought it, and what lowers the margin stays. A clean-up, if the
+    rules have one, undoes boxes in the same way, and what leaves the clip a success stays.
 
     Args:
         rules: the comparison's rules.
@@ -31,7 +33,8 @@ class PlayAttack(Attack):
             the comparison's budget, clean-up, norm and goal; a policy, the path of its file, or of
             the folder of its run. Under an Linf bound its distortion is what the moves paint with,
             which the bound cuts; else that is the comparison's. None: the comparison's game.
-        patience: queries without a flip after which the sweep begins; 0 is never.
+        patience: queries without a flip after which the sweep begins; 0: never, and the agents
+            clean up themselves.
 
     Raises:
         PolicyError: no such policy, or one that does not fit.
@@ -77,23 +80,35 @@ class PlayAttack(Attack):
             return
         versions = self._versions(task)
         episode = Episode(ledger, task.clean, versions, self.game, self.move_space, task.rng)
-        rest = sweep(episode.masked, min(self.game.windows), task.rng)
+        shortest = min(self.game.windows)
+        rest = sweep(episode.masked, shortest, task.rng)
+        clean_up = tidy(episode.masked, shortest, task.rng)
         best, task.reward = float("inf"), 0.0
         while not any(episode.over):
-            episode.insists = 0 < self.patience <= ledger.spent and not episode.flipped
-            for _ in range(THROWS):
-                if episode.insists:
-                    frames = episode.make(next(rest))
-                else:
-                    frames = episode.begin(self.act(episode, task))
-                if not episode.idle:
-                    break
+            late = episode.flipped or ledger.spent >= self.patience
+            episode.insists = self.patience > 0 and late
+            frames = self._changed(episode, task, clean_up if episode.flipped else rest)
+            if frames is None:
+                break
             answers = yield frames
             task.reward += episode.finish(answers[0])
             if ledger.best_norm < best or ledger.first_success is None:
                 best = ledger.best_norm
                 task.notes["mask"] = episode.masked.mask
         task.notes["sensitivity"] = episode.memory.picture()
+
+    def _changed(self, episode: Episode, task: Task, swept: Iterator[Move]) -> Frames | None:
+        """The clip after the agents' move, or one of the sweep; None if nothing is left to be undone."""
+        for _ in range(THROWS):
+            if not episode.insists:
+                frames = episode.begin(self.act(episode, task))
+            elif move := next(swept, None):
+                frames = episode.make(move)
+            else:
+                return None
+            if not episode.idle:
+                break
+        return frames
 
     def _versions(self, task: Task) -> list[Frames]:
         """The distorted clips that moves paint with, inside the bound."""
