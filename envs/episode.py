@@ -150,7 +150,8 @@ class Episode:
         - flicker * growth of the mask's mean change between neighbouring frames - query.
         With `keep: paying` a move is taken back, and costs the query only, unless the rest of its
         reward is above 0, it is the first success, or the answer says nothing (no drop at all, as
-        of a label-only victim); once flipped, also if the clip would no longer be a success.
+        of a label-only victim); once flipped, also if the clip would no longer be a success. With
+        `insists` its own measure takes the reward's place.
         """
         weights = self.config.reward
         margin = self.ledger.goal.margin(answer)
