@@ -15,7 +15,7 @@ from agents.evaluation import evaluate
 from tests.toys import BrightnessVictim, brighten
 
 ROOT = Path(__file__).parents[1]
-RANDOM = {"_target_": "agents.attacks.random_moves.RandomMoves"}
+RANDOM = {"_target_": "agents.attacks.random_moves.RandomMoves", "patience": 0}  # flips some only
 RAMP = {"_target_": "tests.arena_toys.Ramp"}
 CLIPS = 10
 
