@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from toys import QuadrantClips, QuadrantVictim, brighten, sample, toy_env
 
 from envs.game_config import GameConfig, RewardWeights
-from envs.mask import Box, MaskedClip, perturbation_norm
+from envs.mask import perturbation_norm
 from envs.threat import visible
 
 WEIGHTS = RewardWeights(margin=1.7, flip=0.9, norm=2.3, flicker=0.6, query=0.05)
@@ -80,43 +80,6 @@ def test_scattered_moves_paint_their_share_of_the_box_and_differ_by_chance_only(
     assert np.mean([painted(seed).mean() for seed in range(20)]) == pytest.approx(0.25, abs=0.05)
     assert np.array_equal(painted(3), painted(3))
     assert not np.array_equal(painted(3), painted(4))
-
-
-@settings(deadline=None, max_examples=25)
-@given(seed=st.integers(0, 10_000), answers=st.sampled_from(["scores", "topk", "label"]))
-def test_a_move_that_does_not_pay_is_taken_back_and_costs_the_query_only(seed, answers):
-    victim = QuadrantVictim()
-    env = toy_env(
-        victim, QuadrantClips(), answers=answers, top_k=2, budget=20, cleanup=8, levels=2,
-        keep="paying", reward=WEIGHTS,
-    )  # fmt: skip
-    for agent in env.possible_agents:
-        env.action_space(agent).seed(seed)
-    env.reset(seed=seed)
-    episode, taken_back = env.episode, 0
-    while env.agents:
-        before, margin = episode.masked.frames.copy(), episode.margin
-        flipped = episode.flipped
-        _, rewards, *_ = env.step(sample(env))
-        reward = rewards["spatial"]
-        if (episode.masked.frames == before).all():
-            taken_back += reward == -WEIGHTS.query
-            assert episode.margin == margin
-        else:
-            excused = not flipped and (episode.margin == margin or episode.flipped)
-            assert reward > -WEIGHTS.query or excused
-        again = MaskedClip(
-            episode.masked.original, episode.masked.distorted, 4, 2, episode.masked.norm_name
-        )
-        for t, r, c in np.argwhere(episode.masked.level):
-            level, draw = episode.masked.level[t, r, c], episode.masked.draw[t, r, c]
-            again.paint(Box(t, t + 1, r, r + 1, c, c + 1), level, draw)
-        assert np.array_equal(again.frames, episode.masked.frames)
-        assert again.norm() == pytest.approx(episode.masked.norm())
-        if episode.flipped:  # it never leaves the success that it stands on
-            assert episode.ledger.goal.reached(victim.answer(episode.masked.frames[None])[0])
-    if answers != "label":  # of which no answer says that a move is in vain
-        assert taken_back
 
 
 @pytest.mark.parametrize("cleanup", [0, 1, 4, 100])

@@ -13,7 +13,6 @@ from toys import (
     QuadrantClips,
     QuadrantVictim,
     brighten,
-    toy_env,
 )
 
 from agents.attacks.base import Rules
@@ -67,27 +66,6 @@ def test_what_is_painted_is_undone_or_painted_with_another_version(versions):
     move = next(moves)
     assert (move.add is None) == (versions == 1)
     assert (move.undo is None) == (versions > 1)
-
-
-@settings(deadline=None, max_examples=20)
-@given(seed=st.integers(0, 999), answers=st.sampled_from(["scores", "topk"]))
-def test_a_move_that_does_not_lower_the_margin_is_taken_back_and_any_other_stays(seed, answers):
-    victim = QuadrantVictim()
-    env = toy_env(victim, QuadrantClips(), answers=answers, top_k=3, budget=40)
-    env.reset(seed=seed)
-    episode, ledger = env.episode, env.episode.ledger
-    moves = sweep(episode.masked, 2, np.random.default_rng(seed))
-    episode.insists = True
-    while not any(episode.over):
-        margin, before = episode.margin, episode.masked.frames.copy()
-        asked = ledger.admit(episode.make(next(moves))).copy()
-        reward = episode.finish(ledger.settle(asked, victim.answer(asked))[0])
-        if episode.margin < margin or episode.flipped:
-            assert np.array_equal(episode.masked.frames, asked[0])
-        else:
-            assert episode.margin == margin
-            said_nothing = reward != -env.config.reward.query
-            assert np.array_equal(episode.masked.frames, asked[0] if said_nothing else before)
 
 
 @pytest.mark.parametrize("patience", [0, 1, 6])

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.attacks.base import Rules, Task
-from agents.attacks.play import PlayAttack
+from agents.attacks.play import PATIENCE, PlayAttack
 from agents.policy import Policy, PolicyError
 from envs.episode import Episode
 
@@ -29,7 +29,7 @@ class Marl(PlayAttack):
         rules: Rules,
         policy: Policy | str | Path | None,
         greedy: bool = False,
-        patience: int = 12,
+        patience: int = PATIENCE,
     ) -> None:
         if policy is None:
             raise PolicyError(

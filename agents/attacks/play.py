@@ -16,6 +16,7 @@ from envs.episode import Episode, distorted_draws
 from envs.game_config import GameConfig
 from envs.moves import Move, Moves
 
+PATIENCE = 12  # queries; on clips that no table shows, 8 to 40 did about as well
 THROWS = 20  # of a move that would change nothing, before it is made all the same
 
 
@@ -42,7 +43,7 @@ class PlayAttack(Attack):
     """
 
     def __init__(
-        self, rules: Rules, policy: Policy | str | Path | None = None, patience: int = 12
+        self, rules: Rules, policy: Policy | str | Path | None = None, patience: int = PATIENCE
     ) -> None:
         super().__init__(rules)
         if patience < 0:
