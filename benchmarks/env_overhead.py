@@ -18,11 +18,11 @@ import numpy as np
 from envs.clip import Clip, Frames, Sampling
 from envs.datasets.base import ClipDataset
 from envs.distortions.gaussian_noise import gaussian_noise
-from envs.game_config import GameConfig
-from envs.ledger import converse
+from envs.game.config import GameConfig
+from envs.game.ledger import converse
+from envs.game.video_attack_v0 import VideoAttackEnv
 from envs.victims.base import Scores, Victim
 from envs.victims.i3d import I3D
-from envs.video_attack_v0 import VideoAttackEnv
 
 
 class FreeVictim(Victim):

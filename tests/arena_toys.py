@@ -8,14 +8,17 @@ import av
 import numpy as np
 from omegaconf import OmegaConf
 
-from agents.arena import contenders
 from agents.attacks.base import Attack
-from agents.build import Setting, build_game
-from agents.evaluation import evaluate
+from agents.evaluation.arena import contenders
+from agents.evaluation.runner import evaluate
+from agents.setup.setting import Setting, build_game
 from tests.toys import BrightnessVictim, brighten
 
 ROOT = Path(__file__).parents[1]
-RANDOM = {"_target_": "agents.attacks.random_moves.RandomMoves", "patience": 0}  # flips some only
+RANDOM = {
+    "_target_": "agents.attacks.play.random_moves.RandomMoves",
+    "patience": 0,
+}  # flips some only
 RAMP = {"_target_": "tests.arena_toys.Ramp"}
 CLIPS = 10
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from agents.attacks.base import Attack, Proposals, Rules, Task
-from agents.build import build
-from envs.bound import Bound
+from agents.core.build import build
 from envs.clip import Clip, Frames
-from envs.game_config import GameConfig
+from envs.game.bound import Bound
+from envs.game.config import GameConfig
 from envs.victims.base import Scores
 from tests.toys import CountingVictim, softmax
 

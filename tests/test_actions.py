@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from envs.clip import Frames, Sampling
 from envs.datasets.actions import Actions
-from envs.datasets.actions.motions import LEFT_LEG, PITCH, PROGRAMS, RIGHT_LEG, UPPER, Motion
+from envs.datasets.actions.motions import (
+    LEFT_LEG,
+    PITCH,
+    PROGRAMS,
+    RIGHT_LEG,
+    UPPER,
+    Motion,
+)
 from envs.datasets.actions.skeleton import ANKLE, Skeleton
 from envs.datasets.base import DatasetError
 

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.attacks.astfocus import (
+from agents.attacks.gradient.astfocus import (
     AstFocus,
     Choices,
     Team,
@@ -22,10 +22,10 @@ from agents.attacks.astfocus import (
     relative_gain,
     representativeness,
 )
-from agents.attacks.astfocus_windows import Windows, objectness
-from envs.bound import Bound
+from agents.attacks.gradient.astfocus_windows import Windows, objectness
 from envs.clip import Frames
-from envs.threat import Goal
+from envs.game.bound import Bound
+from envs.game.threat import Goal
 from envs.victims.base import Scores
 from tests.attack_toys import FRAMES, SIZE, LinearVictim, darken, grey_clip, rules, watch_requests
 

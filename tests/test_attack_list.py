@@ -7,10 +7,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from agents import config as configuration
-from agents.arena import attack_configs
-from agents.attack_list import spread_attacks
-from agents.build import ConfigError
+from agents.configs import command_line as configuration
+from agents.configs.attack_list import spread_attacks
+from agents.core.errors import ConfigError
+from agents.evaluation.arena import attack_configs
 from tests.arena_toys import plain, yaml_of
 
 ROOT = Path(__file__).parents[1]

@@ -16,13 +16,14 @@ from toys import (
 )
 
 from agents.attacks.base import Attack, Rules
-from agents.attacks.marl import Marl
 from agents.attacks.no_attack import NoAttack
-from agents.attacks.random_moves import RandomMoves
-from agents.policy import Policy, PolicyError
+from agents.attacks.play.marl import Marl
+from agents.attacks.play.random_moves import RandomMoves
+from agents.core.errors import PolicyError
+from agents.policy.acting import Policy
 from envs.clip import Clip
-from envs.game_config import GameConfig
-from envs.mask import perturbation_norm
+from envs.game.config import GameConfig
+from envs.game.mask import perturbation_norm
 
 
 def rules(classes=3, **kwargs):

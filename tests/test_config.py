@@ -12,9 +12,10 @@ import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from agents import config
-from agents.build import ConfigError, accepted, build, build_game, locate
-from agents.checkpoints import CheckpointError
+from agents.configs import command_line as config
+from agents.core.build import accepted, build, locate
+from agents.core.errors import CheckpointError, ConfigError
+from agents.setup.setting import build_game
 from tests.toys import BrightnessVictim
 
 ROOT = Path(__file__).parents[1]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from toys import BrightnessVictim
 
-from agents.build import build
+from agents.core.build import build
 from envs.victims.defences.bit_depth import bit_depth
 from envs.victims.defences.blur import blur
 from envs.victims.defences.chain import chain

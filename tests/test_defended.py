@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from toys import BrightnessVictim, CountingVictim, QuadrantVictim, softmax, toy_env
 
-from agents import config
-from agents.build import ConfigError, build, make_victim
-from agents.victim_actor import VictimServer
+from agents.configs import command_line as config
+from agents.core.build import build
+from agents.core.errors import ConfigError
+from agents.setup.setting import make_victim
+from agents.training.victim_server import VictimServer
 from envs.victims.base import Victim
 from envs.victims.defences.bit_depth import bit_depth
 from envs.victims.defended import Defended, count_votes

@@ -4,15 +4,22 @@ is judged by itself, and what an attack was answered through the codec is what t
 import numpy as np
 import pytest
 
-from agents.attacks.random_moves import RandomMoves
-from agents.build import ConfigError
-from agents.codec_in_loop import parse_codec
-from agents.report.deliver import CHECKS, CRFS, check_files, h264, lossless, read_pictures
-from agents.report.video import write_video
+from agents.attacks.play.random_moves import RandomMoves
+from agents.core.errors import ConfigError
+from agents.evaluation.codec_in_loop import parse_codec
+from agents.video.codec_check import (
+    CHECKS,
+    CRFS,
+    check_files,
+    h264,
+    lossless,
+    read_pictures,
+)
+from agents.video.write import write_video
 from envs.clip import Sampling
 from envs.datasets.video import read_frames
+from envs.game.threat import Goal
 from envs.metrics.summary import FILES, MEANS, summary
-from envs.threat import Goal
 from envs.victims.base import Victim
 from tests.attack_toys import LinearVictim, grey_clip, rules
 from tests.toys import BrightnessVictim, CountingVictim, QuadrantVictim, dark_frames, softmax

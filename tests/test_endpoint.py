@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import yaml
 
-from agents.build import Setting, build_game, make_victim
-from agents.evaluation import evaluate
+from agents.evaluation.runner import evaluate
+from agents.setup.setting import Setting, build_game, make_victim
 from envs.clip import Frames
 from envs.victims import endpoint, http_session
 from envs.victims.base import VictimError
@@ -277,7 +277,7 @@ def test_finished_records_outlive_the_server(tmp_path: Path) -> None:
     with serve(*[good] * 23, says(b"down", 503)) as server:
         asked = victim(server.url, retries=1)
         setting = Setting(config, asked, brighten, 1, game)
-        attack = setting.attack({"_target_": "agents.attacks.random_moves.RandomMoves"})
+        attack = setting.attack({"_target_": "agents.attacks.play.random_moves.RandomMoves"})
         choice = {"clips": 20, "examples": 0, "seed": 0, "side_by_side": 1}
         with pytest.raises(VictimError, match=f"{server.url} gave no scores.*503"):
             evaluate([attack], setting, choice, tmp_path)

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from agents.attacks.base import Attack, AttackResult
-from agents.build import build
-from envs.bound import Bound
+from agents.core.build import build
 from envs.clip import Frames
+from envs.game.bound import Bound
 from envs.victims.base import Scores
 from tests.attack_toys import LinearVictim, darken, grey_clip, rules
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from agents.attacks import features
-from agents.attacks.features import PACKAGED, Features, OrientedFilters
+from agents.attacks.gradient import features
+from agents.attacks.gradient.features import PACKAGED, Features, OrientedFilters
 from envs.clip import Frames
 from envs.victims.base import VictimError
 

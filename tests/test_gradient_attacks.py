@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.attacks.base import Attack, Task
-from agents.attacks.earl import Earl, FrameAgent, _likeliest
-from agents.attacks.estimate import (
+from agents.attacks.gradient.earl import Earl, FrameAgent, _likeliest
+from agents.attacks.gradient.estimate import (
     Plateau,
     pair_slopes,
     probe_pairs,
@@ -21,14 +21,14 @@ from agents.attacks.estimate import (
     stalled,
     theta_size,
 )
-from agents.attacks.nes import Nes
-from agents.attacks.vbad import Vbad
-from agents.build import accepted
-from envs.bound import Bound
+from agents.attacks.gradient.nes import Nes
+from agents.attacks.gradient.vbad import Vbad
+from agents.core.build import accepted
 from envs.clip import Frames
-from envs.ledger import Ledger
-from envs.observation import cell_means
-from envs.threat import Goal
+from envs.game.bound import Bound
+from envs.game.ledger import Ledger
+from envs.game.observation import cell_means
+from envs.game.threat import Goal
 from envs.victims.base import Scores
 from tests.attack_toys import (
     BLOCK,
@@ -111,7 +111,7 @@ def test_an_iteration_asks_what_it_states(name: str, requests: list[int]) -> Non
 
 
 def test_nes_descends_where_random_corners_do_not() -> None:
-    reached = progress(make("agents.attacks.nes.Nes", 1000))
+    reached = progress(make("agents.attacks.gradient.nes.Nes", 1000))
     assert reached > 0.1 > 3 * random_corners(1000)
 
 

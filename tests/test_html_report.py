@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import yaml
 
-from agents.report.cases import choose_cases, small_mp4, triple
-from agents.report.html import write_report
-from agents.report.maps import average, change_map
-from agents.report.markup import Markup, join, table, tag
+from agents.report.html.cases import choose_cases, small_mp4, triple
+from agents.report.html.maps import average, change_map
+from agents.report.html.markup import Markup, join, table, tag
+from agents.report.html.page import write_report
+from agents.report.html.sheets import attacks_table
+from agents.report.html.words import strongest
 from agents.report.run_files import read_run
-from agents.report.sheets import attacks_table
-from agents.report.video import write_video
-from agents.report.words import strongest
+from agents.video.write import write_video
 from envs.metrics.norms import norms
 
 T, SIDE, GRID = 4, 28, 7

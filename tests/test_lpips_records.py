@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from agents import evaluation
-from agents.build import ConfigError, check_setting
-from agents.checkpoints import CheckpointError
-from agents.config import refuse_changes
+from agents.configs.command_line import refuse_changes
+from agents.core.errors import CheckpointError, ConfigError
+from agents.evaluation import runner as evaluation
+from agents.setup.setting import check_setting
 from envs.metrics.perceptual import Lpips
 from envs.victims.base import VictimError
 from tests.arena_toys import RAMP, RANDOM, plain, read, run, timeless

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from agents.build import ConfigError, build
+from agents.core.build import build
+from agents.core.errors import ConfigError
 from envs.victims.base import VictimError
 from envs.victims.exported import Exported
 from envs.victims.onnx_file import OnnxFile, choose_providers
@@ -53,7 +54,12 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> str:
     ],
 )
 def test_wrong_keys_are_named(script: str, keys: dict, words: str) -> None:
-    config = {"_target_": "envs.victims.torchscript.TorchScript", "path": script, **KEYS, **keys}
+    config = {
+        "_target_": "envs.victims.torchscript.TorchScript",
+        "path": script,
+        **KEYS,
+        **keys,
+    }
     with pytest.raises(ConfigError, match=f"model: {words}"):
         build("model", config)
 

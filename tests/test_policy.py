@@ -5,8 +5,9 @@ import pytest
 import torch
 from toys import toy_env
 
-from agents.policy import Policy, PolicyError
-from envs.game_config import GameConfig
+from agents.core.errors import PolicyError
+from agents.policy.acting import Policy
+from envs.game.config import GameConfig
 from envs.victims.base import VictimError
 
 RULES = {"grid": 4, "sizes": [[1, 1], [2, 2], [4, 4]]}

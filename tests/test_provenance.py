@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from agents.checkpoints import CheckpointError
-from agents.provenance import fingerprint, note_run
+from agents.core.errors import CheckpointError
+from agents.evaluation.metadata import fingerprint, note_run
 from tests.arena_toys import plain, setting
 from tests.toy_net import ToyNet
 from tests.toys import BrightnessVictim

@@ -14,15 +14,19 @@ from toys import BrightnessVictim, QuadrantClips, QuadrantVictim, TornClips, bri
 
 from agents.attacks.base import Rules
 from agents.attacks.no_attack import NoAttack
-from agents.build import Setting
-from agents.report.confusion import confused_pairs, confusion, confusion_picture
+from agents.evaluation.corruptions import classify_clips, describe, measure
+from agents.report.figures.confusion import (
+    confused_pairs,
+    confusion,
+    confusion_picture,
+)
+from agents.report.figures.robustness import accuracy, corrupted, right, tables
 from agents.report.layout import lay_out
-from agents.report.robustness import accuracy, corrupted, right, tables
-from agents.robustness import classify_clips, describe, measure
+from agents.setup.setting import Setting
 from envs.clip import Clip
 from envs.datasets.base import ClipDataset, DatasetError
-from envs.game_config import GameConfig
-from envs.threat import visible
+from envs.game.config import GameConfig
+from envs.game.threat import visible
 
 ROOT = Path(__file__).parents[1]
 LEVELS = (1, 2, 3, 4, 5)

@@ -16,9 +16,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from agents.attacks.base import Attack, Task
-from agents.attacks.random_moves import RandomMoves
-from agents.build import Setting, build_setting
-from agents.config import prepare
+from agents.attacks.play.random_moves import RandomMoves
+from agents.configs.command_line import prepare
+from agents.setup.setting import Setting, build_setting
 from envs.victims.base import Victim
 from tests import own_models
 from tests.http_servers import Reply, answer, serve

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.attacks.base import Attack, AttackResult
-from agents.attacks.boxes import runs
-from agents.attacks.square import Square
-from agents.build import ConfigError, build
-from envs.bound import Bound
+from agents.attacks.search.boxes import runs
+from agents.attacks.search.square import Square
+from agents.core.build import build
+from agents.core.errors import ConfigError
 from envs.clip import Frames
+from envs.game.bound import Bound
 from envs.victims.base import Scores
 from tests.attack_toys import FRAMES, LinearVictim, darken, grey_clip, rules
 

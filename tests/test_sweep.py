@@ -16,10 +16,10 @@ from toys import (
 )
 
 from agents.attacks.base import Rules
-from agents.attacks.random_moves import RandomMoves
-from agents.attacks.sweep import sweep, tidy
-from envs.game_config import GameConfig
-from envs.mask import Box, MaskedClip
+from agents.attacks.play.random_moves import RandomMoves
+from agents.attacks.play.sweep import sweep, tidy
+from envs.game.config import GameConfig
+from envs.game.mask import Box, MaskedClip
 
 
 def rules(**kwargs):

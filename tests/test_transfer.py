@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents import transfer
-from agents.build import ConfigError
-from agents.report.video import write_video
+from agents.audit import transfer
+from agents.core.errors import ConfigError
+from agents.video.write import write_video
 from tests.toys import BrightnessVictim, dark_frames
 
 

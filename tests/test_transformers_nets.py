@@ -15,7 +15,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from envs.clip import Sampling
 from envs.victims.base import VictimError
-from envs.victims.transformers_nets import VJEPA2, TimeSformer, TransformersNet, VideoMAE, ViViT
+from envs.victims.transformers_nets import (
+    VJEPA2,
+    TimeSformer,
+    TransformersNet,
+    VideoMAE,
+    ViViT,
+)
 
 CONF = Path(__file__).parents[1] / "conf/model"
 SMALL: dict[str, Any] = {"frames": 4, "size": 32, "short_side": None, "device": "cpu"}

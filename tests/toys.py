@@ -6,9 +6,9 @@ import numpy as np
 
 from envs.clip import Clip, Frames, Sampling
 from envs.datasets.base import BadClipError, ClipDataset
-from envs.game_config import GameConfig
+from envs.game.config import GameConfig
+from envs.game.video_attack_v0 import VideoAttackEnv
 from envs.victims.base import Scores, Victim
-from envs.video_attack_v0 import VideoAttackEnv
 
 FRAMES, SIZE = 8, 32  # of all clips here, unless said otherwise
 

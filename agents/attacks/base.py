@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.bound import Bound
 from envs.clip import Clip, Frames
-from envs.episode import Distort, choose_goal, distorted_draws, open_ledger
-from envs.game_config import GameConfig
-from envs.ledger import BudgetExhausted, Ledger, Talk, converse
-from envs.threat import Goal
+from envs.game.bound import Bound
+from envs.game.config import GameConfig
+from envs.game.episode import Distort, choose_goal, distorted_draws, open_ledger
+from envs.game.ledger import BudgetExhausted, Ledger, Talk, converse
+from envs.game.threat import Goal
 from envs.victims.base import Scores, Victim
 
 Proposals = Generator[Frames, Scores, None]

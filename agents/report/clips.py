@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from agents.attacks.base import AttackResult
-from agents.files import write_whole
-from agents.report.video import write_video
+from agents.core.files import write_whole
+from agents.video.write import write_video
 
 
 def safe_name(clip: str) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 from agents.attacks.base import AttackResult
 from agents.report.clips import safe_name
-from agents.report.pictures import sensitivity_picture
-from agents.report.video import side_by_side
+from agents.report.figures.pictures import sensitivity_picture
+from agents.video.write import side_by_side
 
 SHOWN = {"mask", "sensitivity"}  # the notes that an example needs
 

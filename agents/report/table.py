@@ -22,7 +22,7 @@ def row(name: str, records: Sequence[Mapping[str, Any]]) -> dict[str, object]:
 
     Args:
         name: the attack's.
-        records: one a clip; see `agents.arena.outcomes`.
+        records: one a clip; see `agents.evaluation.arena.outcomes`.
 
     Returns:
         `attack`; all that `summary` says; `seconds`, the mean over attacked clips.

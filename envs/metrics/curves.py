@@ -48,8 +48,8 @@ def area_under(costs: NDArray[np.number], share: Floats, limit: float) -> float:
     query budget, or the largest norm that the bound of both admits.
 
     Args:
-        costs: (n,), increasing from 0: queries of `envs.metrics.summary.success_curve`, or norms of
-            `norm_curve`.
+        costs: (n,), increasing from 0: queries of `envs.metrics.summary.success_curve`,
+            or norms of `norm_curve`.
         share: float64 (n,), success from that cost on, up to the next one; the last goes on for ever.
         limit: above 0, in the unit of the costs.
 

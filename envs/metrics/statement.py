@@ -68,8 +68,8 @@ def robustness_statement(
     (`env.norm`) than `norm_name`, a smaller clip may have been met and not kept.
 
     Args:
-        records: of one attack; see `envs.metrics.summary`. A record without `first_success` is taken
-            by its `queries`.
+        records: of one attack; see `envs.metrics.summary`. A record without `first_success` is
+            taken by its `queries`.
         queries: the allowance; None takes the smallest budget of the attacked clips.
         norm: the allowance of the norm; None asks for none.
         norm_name: the figure of the records that `norm` means.

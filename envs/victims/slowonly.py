@@ -5,7 +5,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from envs.victims.network import NetVictim
-from envs.victims.pytorchvideo_names import Rescale, is_pytorchvideo, rename_pytorchvideo
+from envs.victims.pytorchvideo_names import (
+    Rescale,
+    is_pytorchvideo,
+    rename_pytorchvideo,
+)
 from envs.victims.resnet3d_net import (
     IMAGENET_MEAN,
     IMAGENET_STD,

@@ -5,7 +5,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from envs.victims.network import NetVictim
-from envs.victims.resnet3d_net import IMAGENET_MEAN, IMAGENET_STD, Bottleneck, initialise
+from envs.victims.resnet3d_net import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Bottleneck,
+    initialise,
+)
 from envs.victims.tsn import TSNNet
 
 DIVISOR = 8  # an eighth of the channels is shifted each way
