@@ -8,15 +8,15 @@ import av
 import numpy as np
 from omegaconf import OmegaConf
 
-from agents.attacks.base import Attack
-from agents.evaluation.arena import contenders
-from agents.evaluation.runner import evaluate
-from agents.setup.setting import Setting, build_game
 from tests.toys import BrightnessVictim, brighten
+from video_attack.agents.attacks.base import Attack
+from video_attack.agents.evaluation.arena import contenders
+from video_attack.agents.evaluation.runner import evaluate
+from video_attack.agents.setup.setting import Setting, build_game
 
 ROOT = Path(__file__).parents[1]
 RANDOM = {
-    "_target_": "agents.attacks.play.random_moves.RandomMoves",
+    "_target_": "video_attack.agents.attacks.play.random_moves.RandomMoves",
     "patience": 0,
 }  # flips some only
 RAMP = {"_target_": "tests.arena_toys.Ramp"}

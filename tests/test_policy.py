@@ -5,10 +5,10 @@ import pytest
 import torch
 from toys import toy_env
 
-from agents.core.errors import PolicyError
-from agents.policy.acting import Policy
-from envs.game.config import GameConfig
-from envs.victims.base import VictimError
+from video_attack.agents.core.errors import PolicyError
+from video_attack.agents.policy.acting import Policy
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.victims.base import VictimError
 
 RULES = {"grid": 4, "sizes": [[1, 1], [2, 2], [4, 4]]}
 

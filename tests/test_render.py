@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.game.mask import cell_edges
-from envs.game.render import (
+from video_attack.envs.game.mask import cell_edges
+from video_attack.envs.game.render import (
     GRID,
     RIGHT,
     TRUE,

@@ -13,9 +13,9 @@ import yaml
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from envs.clip import Sampling
-from envs.victims.base import VictimError
-from envs.victims.transformers_nets import (
+from video_attack.envs.clip import Sampling
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.transformers_nets import (
     VJEPA2,
     TimeSformer,
     TransformersNet,

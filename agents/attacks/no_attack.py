@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
 
 
 class NoAttack(Attack):

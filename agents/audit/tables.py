@@ -1,4 +1,4 @@
-"""Tables of a run from its records: `python -m agents.tables RECORDS.jsonl [...]`.
+"""Tables of a run from its records: `python -m video_attack.agents.tables RECORDS.jsonl [...]`.
 
 Several files are joined, the later record of an attack and clip standing; the first attack (or the one
 named with --first) is set against each other one.
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from agents.report.compare import compare
-from agents.report.table import format_table, row
+from video_attack.agents.report.compare import compare
+from video_attack.agents.report.table import format_table, row
 
 
 def read(files: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
@@ -38,7 +38,9 @@ def read(files: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m agents.tables", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m video_attack.agents.tables", description=__doc__
+    )
     parser.add_argument("records", type=Path, nargs="+", help="a run's records.jsonl")
     parser.add_argument("--first", help="the attack that is set against the others")
     parser.add_argument("--markdown", action="store_true", help="for a paper")

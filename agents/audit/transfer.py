@@ -1,4 +1,4 @@
-"""Do its clips fool another victim? `python -m agents.transfer RUN_FOLDER model=...`.
+"""Do its clips fool another victim? `python -m video_attack.agents.transfer RUN_FOLDER model=...`.
 
 Shows the clip files of an evaluation's successes to another victim, each with its clean clip, and
 writes transfer.txt and transfer.md into the run's folder. Takes the keys of `model` and `defence`; a
@@ -14,14 +14,14 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from agents.configs.command_line import plain_errors, prepare
-from agents.core.errors import ConfigError
-from agents.core.files import write_whole
-from agents.report.layout import lay_out
-from agents.report.run_files import read_clip
-from agents.setup.setting import make_victim
-from envs.metrics.rates import clopper_pearson
-from envs.victims.base import Victim
+from video_attack.agents.configs.command_line import plain_errors, prepare
+from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.core.files import write_whole
+from video_attack.agents.report.layout import lay_out
+from video_attack.agents.report.run_files import read_clip
+from video_attack.agents.setup.setting import make_victim
+from video_attack.envs.metrics.rates import clopper_pearson
+from video_attack.envs.victims.base import Victim
 
 Record = Mapping[str, Any]
 CONF = Path(__file__).parents[2] / "conf"
@@ -91,7 +91,9 @@ def main(arguments: Sequence[str]) -> None:
     prepare()
     folder = Path(arguments[0]) if arguments else Path()
     if not arguments or "=" in arguments[0]:
-        raise ConfigError("which run? Write: python -m agents.transfer RUN_FOLDER model=...")
+        raise ConfigError(
+            "which run? Write: python -m video_attack.agents.transfer RUN_FOLDER model=..."
+        )
     with initialize_config_dir(str(CONF), version_base=None):
         found = compose("evaluate", [*arguments[1:], "checkpoint=null"])
     config: Any = {

@@ -1,4 +1,4 @@
-"""Verify a run from its files alone: `python -m agents.verify RUN_FOLDER`.
+"""Verify a run from its files alone: `python -m video_attack.agents.verify RUN_FOLDER`.
 
 Reads the records, decodes the stored clips, asks the victim about each once, and recomputes what the
 records claim. Nothing but the victim (and the codec, where one was put before it) is shared with what
@@ -18,10 +18,10 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from agents.core.errors import USER_ERRORS
-from agents.evaluation.codec_in_loop import parse_codec
-from agents.setup.setting import make_victim
-from envs.victims.base import Victim
+from video_attack.agents.core.errors import USER_ERRORS
+from video_attack.agents.evaluation.codec_in_loop import parse_codec
+from video_attack.agents.setup.setting import make_victim
+from video_attack.envs.victims.base import Victim
 
 Record = Mapping[str, Any]
 Pictures = NDArray[np.uint8]
@@ -194,7 +194,9 @@ def align(lines: Sequence[Sequence[str]]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table and the disagreements; 0 when there is none, else 1."""
-    parser = argparse.ArgumentParser(prog="python -m agents.verify", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m video_attack.agents.verify", description=__doc__
+    )
     parser.add_argument("run_folder", type=Path, help="a run of evaluate.py")
     folder = parser.parse_args(arguments).run_folder
     try:

@@ -5,8 +5,8 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from agents.configs.command_line import plain_errors, prepare, start
-from agents.finetune.finetune import finetune
+from video_attack.agents.configs.command_line import plain_errors, prepare, start
+from video_attack.agents.finetune.finetune import finetune
 
 CONF = Path(__file__).parents[2] / "conf"
 

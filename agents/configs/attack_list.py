@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from agents.core.errors import ConfigError
+from video_attack.agents.core.errors import ConfigError
 
 MULTIRUN = {"-m", "--multirun"}
 OWN = re.compile(r"(attack|attacks\.[^.=]+)\.codec_in_loop=")

@@ -14,18 +14,18 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from agents.configs.schema import register
-from agents.core.checkpoints import LAST, saved
-from agents.core.errors import (
+from video_attack.agents.configs.schema import register
+from video_attack.agents.core.checkpoints import LAST, saved
+from video_attack.agents.core.errors import (
     CheckpointError,
     ConfigError,
     IncompleteError,
     PolicyError,
 )
-from agents.core.files import write_whole
-from agents.setup.setting import check_setting
-from envs.datasets.base import DatasetError
-from envs.victims.base import VictimError
+from video_attack.agents.core.files import write_whole
+from video_attack.agents.setup.setting import check_setting
+from video_attack.envs.datasets.base import DatasetError
+from video_attack.envs.victims.base import VictimError
 
 RUNS = Path("runs")
 RECORD = "config.yaml"  # a run's own configuration, in its folder

@@ -6,7 +6,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from envs.game.config import GameConfig
+from video_attack.envs.game.config import GameConfig
 
 
 @dataclass

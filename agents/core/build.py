@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from agents.core.errors import USER_ERRORS, ConfigError
-from envs.game.episode import Distort
+from video_attack.agents.core.errors import USER_ERRORS, ConfigError
+from video_attack.envs.game.episode import Distort
 
 
 def locate(target: str) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.core.errors import CheckpointError
+from video_attack.agents.core.errors import CheckpointError
 
 if TYPE_CHECKING:  # evaluation reads run folders without Ray
     from ray.rllib.algorithms.algorithm import Algorithm

@@ -1,7 +1,7 @@
 """Errors whose message says what to do; nothing here knows who raises them."""
 
-from envs.datasets.base import DatasetError
-from envs.victims.base import VictimError
+from video_attack.envs.datasets.base import DatasetError
+from video_attack.envs.victims.base import VictimError
 
 
 class AttackError(RuntimeError):

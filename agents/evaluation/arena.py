@@ -5,18 +5,18 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from agents.attacks.base import Attack, AttackResult, Proposals, Task
-from agents.core.build import locate
-from agents.core.errors import AttackError, ConfigError
-from agents.core.progress import Progress
-from agents.evaluation.codec_in_loop import parse_codec
-from agents.evaluation.records import Record, make_record
-from agents.setup.setting import Setting
-from agents.video.codec_check import check_files
-from envs.clip import Clip
-from envs.datasets.base import BadClipError, ClipDataset, DatasetError, Part
-from envs.game.ledger import BudgetExhausted
-from envs.metrics.perceptual import Lpips
+from video_attack.agents.attacks.base import Attack, AttackResult, Proposals, Task
+from video_attack.agents.core.build import locate
+from video_attack.agents.core.errors import AttackError, ConfigError
+from video_attack.agents.core.progress import Progress
+from video_attack.agents.evaluation.codec_in_loop import parse_codec
+from video_attack.agents.evaluation.records import Record, make_record
+from video_attack.agents.setup.setting import Setting
+from video_attack.agents.video.codec_check import check_files
+from video_attack.envs.clip import Clip
+from video_attack.envs.datasets.base import BadClipError, ClipDataset, DatasetError, Part
+from video_attack.envs.game.ledger import BudgetExhausted
+from video_attack.envs.metrics.perceptual import Lpips
 
 log = logging.getLogger(__name__)
 Outcome = tuple[Record, AttackResult]

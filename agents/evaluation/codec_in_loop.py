@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.core.errors import ConfigError
-from agents.video.codec_check import h264
-from envs.clip import Frames
-from envs.victims.base import Victim
-from envs.victims.defended import Defended
+from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.video.codec_check import h264
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.base import Victim
+from video_attack.envs.victims.defended import Defended
 
 
 def parse_codec(codec: str | None) -> Callable[[Victim], Victim]:
     """What puts a codec before a victim: "h264:23" is H.264 at CRF 23, None changes nothing.
 
     Behind the codec, clips are written to a file and read back exactly as the file check does it
-    (`agents.video.codec_check`), before the victim and its own defence see them. Therefore
+    (`video_attack.agents.video.codec_check`), before the victim and its own defence see them. Therefore
     - success, scores and the clean accuracy refer to what is read from the file, and a success is
       one that the file check confirms at the same CRF (other rates are left to chance);
     - norms, bound and the stored clip refer to the clip before compression, which is what the

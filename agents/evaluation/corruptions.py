@@ -10,22 +10,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.core.files import write_whole
-from agents.core.progress import Progress
-from agents.report.figures.confusion import confusion_picture
-from agents.report.figures.robustness import (
+from video_attack.agents.core.files import write_whole
+from video_attack.agents.core.progress import Progress
+from video_attack.agents.report.figures.confusion import confusion_picture
+from video_attack.agents.report.figures.robustness import (
     clean_confusion,
     robustness_picture,
     tables,
 )
-from agents.setup.setting import Setting
-from envs.clip import Clip, Frames
-from envs.datasets.base import DatasetError, load_clips
-from envs.game.episode import distorted_draws
-from envs.game.ledger import Ledger, Talk, converse
-from envs.game.mask import perturbation_norm
-from envs.game.threat import Goal
-from envs.victims.base import Victim
+from video_attack.agents.setup.setting import Setting
+from video_attack.envs.clip import Clip, Frames
+from video_attack.envs.datasets.base import DatasetError, load_clips
+from video_attack.envs.game.episode import distorted_draws
+from video_attack.envs.game.ledger import Ledger, Talk, converse
+from video_attack.envs.game.mask import perturbation_norm
+from video_attack.envs.game.threat import Goal
+from video_attack.envs.victims.base import Victim
 
 log = logging.getLogger(__name__)
 Record = dict[str, Any]
@@ -133,7 +133,7 @@ def describe(scores: NDArray[np.float32], label: int, victim: Victim) -> dict[st
     """What a victim's answer says, as plain values.
 
     Args:
-        scores: what may be seen of the scores, (C,); see `envs.game.threat.visible`.
+        scores: what may be seen of the scores, (C,); see `video_attack.envs.game.threat.visible`.
         label: the clip's.
         victim: its `answers` and `top_k` tell what the scores are.
 

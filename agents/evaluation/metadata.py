@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from agents.core.errors import CheckpointError
-from agents.core.files import write_whole
-from agents.setup.setting import Setting
-from envs.victims.base import Victim
-from envs.victims.defended import Defended
+from video_attack.agents.core.errors import CheckpointError
+from video_attack.agents.core.files import write_whole
+from video_attack.agents.setup.setting import Setting
+from video_attack.envs.victims.base import Victim
+from video_attack.envs.victims.defended import Defended
 
 log = logging.getLogger(__name__)
 LIBRARIES = (

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from agents.attacks.base import AttackResult
-from agents.core.files import write_whole
-from agents.setup.setting import Setting
-from envs.metrics.norms import norms
-from envs.metrics.perceptual import Lpips
-from envs.metrics.quality import psnr, ssim
-from envs.metrics.temporal import warping_error
+from video_attack.agents.attacks.base import AttackResult
+from video_attack.agents.core.files import write_whole
+from video_attack.agents.setup.setting import Setting
+from video_attack.envs.metrics.norms import norms
+from video_attack.envs.metrics.perceptual import Lpips
+from video_attack.envs.metrics.quality import psnr, ssim
+from video_attack.envs.metrics.temporal import warping_error
 
 Record = dict[str, Any]
 

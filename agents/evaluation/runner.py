@@ -6,21 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agents.attacks.base import Attack, AttackResult
-from agents.core.errors import USER_ERRORS, AttackError, IncompleteError
-from agents.core.files import write_whole
-from agents.evaluation.arena import Contender, watch
-from agents.evaluation.records import Record, RecordFile, write_csv
-from agents.evaluation.workers import Alone, Crew
-from agents.report.clips import keep_files
-from agents.report.compare import compare
-from agents.report.examples import SHOWN, write_example
-from agents.report.figures.pictures import success_curve_picture
-from agents.report.html.page import write_report
-from agents.report.table import format_table, row
-from agents.setup.setting import Setting, build_lpips
-from envs.datasets.base import DatasetError
-from envs.metrics.summary import success_curve
+from video_attack.agents.attacks.base import Attack, AttackResult
+from video_attack.agents.core.errors import USER_ERRORS, AttackError, IncompleteError
+from video_attack.agents.core.files import write_whole
+from video_attack.agents.evaluation.arena import Contender, watch
+from video_attack.agents.evaluation.records import Record, RecordFile, write_csv
+from video_attack.agents.evaluation.workers import Alone, Crew
+from video_attack.agents.report.clips import keep_files
+from video_attack.agents.report.compare import compare
+from video_attack.agents.report.examples import SHOWN, write_example
+from video_attack.agents.report.figures.pictures import success_curve_picture
+from video_attack.agents.report.html.page import write_report
+from video_attack.agents.report.table import format_table, row
+from video_attack.agents.setup.setting import Setting, build_lpips
+from video_attack.envs.datasets.base import DatasetError
+from video_attack.envs.metrics.summary import success_curve
 
 log = logging.getLogger(__name__)
 # Faults that would meet every attack alike.

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from agents.core.errors import ConfigError
-from agents.evaluation.arena import Contender, Outcome, contenders, outcomes
-from agents.setup.setting import Setting, build_setting
-from envs.metrics.perceptual import Lpips
-from envs.victims.base import VictimError
+from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.evaluation.arena import Contender, Outcome, contenders, outcomes
+from video_attack.agents.setup.setting import Setting, build_setting
+from video_attack.envs.metrics.perceptual import Lpips
+from video_attack.envs.victims.base import VictimError
 
 
 class Alone:
@@ -29,7 +29,7 @@ class Alone:
         self.setting, self.config, self.lpips = setting, config, lpips
 
     def outcomes(self, attack: Contender, indices: Sequence[int]) -> Iterator[Outcome]:
-        """Attack test clips by index; see `agents.evaluation.arena.outcomes`."""
+        """Attack test clips by index; see `video_attack.agents.evaluation.arena.outcomes`."""
         return outcomes(
             attack, self.setting, "test", indices, seed=self.config["seed"],
             width=self.config["side_by_side"], file_check=self.config.get("file_check", False),

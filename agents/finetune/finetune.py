@@ -12,15 +12,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from agents.core.build import build
-from agents.core.errors import ConfigError
-from agents.core.files import save_tensors
-from agents.core.progress import Progress
-from agents.finetune.fitting import Task, fit
-from envs.datasets.base import BadClipError, ClipDataset, DatasetError, load_clips
-from envs.metrics.rates import clopper_pearson
-from envs.victims.base import Victim
-from envs.victims.network import NetVictim
+from video_attack.agents.core.build import build
+from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.core.files import save_tensors
+from video_attack.agents.core.progress import Progress
+from video_attack.agents.finetune.fitting import Task, fit
+from video_attack.envs.datasets.base import BadClipError, ClipDataset, DatasetError, load_clips
+from video_attack.envs.metrics.rates import clopper_pearson
+from video_attack.envs.victims.base import Victim
+from video_attack.envs.victims.network import NetVictim
 
 log = logging.getLogger(__name__)
 FILES = {"head": "head.pt", "all": "victim.pt"}

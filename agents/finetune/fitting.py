@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from agents.core.checkpoints import LAST
-from agents.core.errors import CheckpointError, ConfigError
-from agents.core.files import save_tensors
-from agents.core.progress import Progress
+from video_attack.agents.core.checkpoints import LAST
+from video_attack.agents.core.errors import CheckpointError, ConfigError
+from video_attack.agents.core.files import save_tensors
+from video_attack.agents.core.progress import Progress
 
 
 class Task(ABC):

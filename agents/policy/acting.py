@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.core.errors import PolicyError
-from agents.core.files import save_tensors
-from agents.policy.networks import Actor, make_actor
-from envs.game.config import GameConfig, RewardWeights
-from envs.game.episode import AGENTS
-from envs.game.moves import Moves
-from envs.victims.base import VictimError
-from envs.victims.weights import load_into, load_state
+from video_attack.agents.core.errors import PolicyError
+from video_attack.agents.core.files import save_tensors
+from video_attack.agents.policy.networks import Actor, make_actor
+from video_attack.envs.game.config import GameConfig, RewardWeights
+from video_attack.envs.game.episode import AGENTS
+from video_attack.envs.game.moves import Moves
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.weights import load_into, load_state
 
 FORMAT = 3
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from envs.game.observation import PLANES, ROWS, STATUS, THUMBNAIL_CELL
+from video_attack.envs.game.observation import PLANES, ROWS, STATUS, THUMBNAIL_CELL
 
 Observation = Mapping[str, Tensor]
 

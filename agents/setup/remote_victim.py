@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import ray
 
-from envs.clip import Frames
-from envs.victims.base import Scores, Victim, VictimError
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.base import Scores, Victim, VictimError
 
 
 class RemoteVictim(Victim):

@@ -6,19 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from agents.attacks.base import Attack, Rules
-from agents.core.build import build, build_distort, locate
-from agents.core.errors import ConfigError
-from agents.policy.acting import game_from
-from envs.datasets.base import ClipDataset, Part
-from envs.game.config import GameConfig
-from envs.game.episode import Distort, choose_goal, distorted_draws
-from envs.game.mask import cell_edges
-from envs.game.threat import check_answers
-from envs.game.video_attack_v0 import VideoAttackEnv
-from envs.metrics.perceptual import Lpips
-from envs.victims.base import Victim
-from envs.victims.defended import Defended
+from video_attack.agents.attacks.base import Attack, Rules
+from video_attack.agents.core.build import build, build_distort, locate
+from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.policy.acting import game_from
+from video_attack.envs.datasets.base import ClipDataset, Part
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.game.episode import Distort, choose_goal, distorted_draws
+from video_attack.envs.game.mask import cell_edges
+from video_attack.envs.game.threat import check_answers
+from video_attack.envs.game.video_attack_v0 import VideoAttackEnv
+from video_attack.envs.metrics.perceptual import Lpips
+from video_attack.envs.victims.base import Victim
+from video_attack.envs.victims.defended import Defended
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def try_out(setting: Setting) -> None:
 def build_victim(config: Mapping[str, Any]) -> Victim:
     """The victim in this process, or a handle to the one in a Ray actor (`cluster.victim=actor`)."""
     if config.get("victim_actor"):
-        from agents.setup.remote_victim import RemoteVictim
+        from video_attack.agents.setup.remote_victim import RemoteVictim
 
         return RemoteVictim(config["victim_actor"])
     return make_victim(config)

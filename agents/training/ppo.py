@@ -7,9 +7,9 @@ from ray.rllib.callbacks.callbacks import RLlibCallback
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModuleSpec
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
-from agents.training.rl_module import AgentModule
-from agents.training.rllib_env import AttackEnvRunner, RllibAttackEnv
-from envs.game.episode import AGENTS
+from video_attack.agents.training.rl_module import AgentModule
+from video_attack.agents.training.rllib_env import AttackEnvRunner, RllibAttackEnv
+from video_attack.envs.game.episode import AGENTS
 
 
 class AttackCallback(RLlibCallback):

@@ -9,7 +9,7 @@ from ray.rllib.core.rl_module.apis import InferenceOnlyAPI, ValueFunctionAPI
 from ray.rllib.core.rl_module.torch import TorchRLModule
 from torch import Tensor, nn
 
-from agents.policy.networks import CentralCritic, make_actor, make_critic
+from video_attack.agents.policy.networks import CentralCritic, make_actor, make_critic
 
 
 class AgentModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):

@@ -10,10 +10,10 @@ from ray.rllib.env.multi_agent_env import MultiAgentEnv
 from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
 from ray.rllib.env.vector.sync_vector_multi_agent_env import SyncVectorMultiAgentEnv
 
-from agents.setup.setting import Setting, build_setting
-from envs.game.episode import AGENTS
-from envs.game.ledger import converse
-from envs.game.video_attack_v0 import VideoAttackEnv
+from video_attack.agents.setup.setting import Setting, build_setting
+from video_attack.envs.game.episode import AGENTS
+from video_attack.envs.game.ledger import converse
+from video_attack.envs.game.video_attack_v0 import VideoAttackEnv
 
 
 class RllibAttackEnv(MultiAgentEnv):

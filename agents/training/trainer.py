@@ -14,21 +14,21 @@ import ray
 import torch
 from tensorboardX import SummaryWriter
 
-from agents.attacks.play.marl import Marl
-from agents.attacks.play.random_moves import RandomMoves
-from agents.core import checkpoints
-from agents.core.files import write_whole
-from agents.core.progress import Progress
-from agents.evaluation.arena import attack_clips
-from agents.evaluation.runner import evaluate
-from agents.policy.acting import Policy
-from agents.report.figures.pictures import learning_curve_picture
-from agents.setup.setting import Setting, build_setting
-from agents.training.ppo import ppo_config
-from envs.datasets.base import DatasetError
-from envs.game.episode import AGENTS
-from envs.metrics.summary import summary
-from envs.victims.base import VictimError
+from video_attack.agents.attacks.play.marl import Marl
+from video_attack.agents.attacks.play.random_moves import RandomMoves
+from video_attack.agents.core import checkpoints
+from video_attack.agents.core.files import write_whole
+from video_attack.agents.core.progress import Progress
+from video_attack.agents.evaluation.arena import attack_clips
+from video_attack.agents.evaluation.runner import evaluate
+from video_attack.agents.policy.acting import Policy
+from video_attack.agents.report.figures.pictures import learning_curve_picture
+from video_attack.agents.setup.setting import Setting, build_setting
+from video_attack.agents.training.ppo import ppo_config
+from video_attack.envs.datasets.base import DatasetError
+from video_attack.envs.game.episode import AGENTS
+from video_attack.envs.metrics.summary import summary
+from video_attack.envs.victims.base import VictimError
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def start_ray(cluster: dict[str, Any]) -> None:
 
 def place_victim(config: dict[str, Any]) -> None:
     """Start the victim's actor and note its name in the configuration."""
-    from agents.training.victim_server import start_victim_actor
+    from video_attack.agents.training.victim_server import start_victim_actor
 
     config["victim_actor"] = f"victim-{uuid.uuid4().hex[:8]}"
     gpus = config["cluster"]["victim_gpus"]

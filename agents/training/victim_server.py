@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import ray
 
-from envs.clip import Frames
-from envs.victims.base import Scores, VictimError
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.base import Scores, VictimError
 
 TOLD = ("classes", "sampling", "max_batch", "answers", "top_k")  # a victim's public attributes
 
@@ -17,7 +17,7 @@ class VictimServer:
     """Answers requests for scores; those that wait at the same time go through in one batch."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        from agents.setup.setting import make_victim
+        from video_attack.agents.setup.setting import make_victim
 
         self.victim = make_victim(config)
         self._waiting: list[tuple[Frames, asyncio.Future[Scores]]] = []

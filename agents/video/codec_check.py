@@ -7,10 +7,10 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from agents.video.write import write_video
-from envs.clip import Frames, check_frames
-from envs.game.threat import Goal
-from envs.victims.base import Victim
+from video_attack.agents.video.write import write_video
+from video_attack.envs.clip import Frames, check_frames
+from video_attack.envs.game.threat import Goal
+from video_attack.envs.victims.base import Victim
 
 CRFS = (18, 23, 28)  # from hardly visible to plain streaming quality; 23 is x264's own default
 CHECKS = ("ffv1", *(f"h264_{crf}" for crf in CRFS))

@@ -9,9 +9,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.core.files import write_whole
-from envs.clip import Frames, check_frames
-from envs.game.render import panel
+from video_attack.agents.core.files import write_whole
+from video_attack.envs.clip import Frames, check_frames
+from video_attack.envs.game.render import panel
 
 Codec = Literal["h264", "ffv1"]
 CONTAINERS = {"h264": {".mp4": "mp4"}, "ffv1": {".mkv": "matroska", ".avi": "avi"}}
@@ -81,7 +81,7 @@ def side_by_side(
     loops: int = 3,
     fps: float = 8,
 ) -> None:
-    """Write an mp4 of the panels (see `envs.game.render.panel`) of a whole clip.
+    """Write an mp4 of the panels (see `video_attack.envs.game.render.panel`) of a whole clip.
 
     Args:
         path: where to, `.mp4`.

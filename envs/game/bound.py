@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.clip import Frames
+from video_attack.envs.clip import Frames
 
 
 @dataclass(frozen=True)

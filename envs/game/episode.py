@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.clip import Clip, Frames, check_frames
-from envs.game.config import GameConfig
-from envs.game.ledger import Ledger
-from envs.game.mask import Box, MaskedClip, perturbation_norm
-from envs.game.moves import Move, Moves
-from envs.game.observation import SensitivityMemory, joint_state, look, observe
-from envs.game.threat import Goal
-from envs.victims.base import Victim
+from video_attack.envs.clip import Clip, Frames, check_frames
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.game.ledger import Ledger
+from video_attack.envs.game.mask import Box, MaskedClip, perturbation_norm
+from video_attack.envs.game.moves import Move, Moves
+from video_attack.envs.game.observation import SensitivityMemory, joint_state, look, observe
+from video_attack.envs.game.threat import Goal
+from video_attack.envs.victims.base import Victim
 
 AGENTS = ("spatial", "temporal")
 Distort = Callable[..., Frames]

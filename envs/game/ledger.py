@@ -5,9 +5,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from envs.clip import Clip, Frames
-from envs.game.threat import Goal, check_answers, visible
-from envs.victims.base import Scores, Victim
+from video_attack.envs.clip import Clip, Frames
+from video_attack.envs.game.threat import Goal, check_answers, visible
+from video_attack.envs.victims.base import Scores, Victim
 
 
 class BudgetExhausted(RuntimeError):  # noqa: N818 - a signal to stop, not a fault

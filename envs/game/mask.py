@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.clip import Frames
+from video_attack.envs.clip import Frames
 
 Cells = NDArray[np.float64]
 

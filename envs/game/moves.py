@@ -6,8 +6,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from envs.game.config import GameConfig
-from envs.game.mask import Box
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.game.mask import Box
 
 Action = NDArray[np.int64]
 

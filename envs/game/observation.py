@@ -7,8 +7,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from envs.clip import Frames
-from envs.game.mask import Box, MaskedClip, cell_edges
+from video_attack.envs.clip import Frames
+from video_attack.envs.game.mask import Box, MaskedClip, cell_edges
 
 Array = NDArray[np.float32]
 

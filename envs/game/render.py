@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.clip import Frames, check_frames
-from envs.game.mask import cell_edges
+from video_attack.envs.clip import Frames, check_frames
+from video_attack.envs.game.mask import cell_edges
 
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.floating]

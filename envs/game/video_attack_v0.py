@@ -9,10 +9,10 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from envs.clip import Clip, Frames
-from envs.datasets.base import BadClipError, ClipDataset, DatasetError
-from envs.game.config import GameConfig
-from envs.game.episode import (
+from video_attack.envs.clip import Clip, Frames
+from video_attack.envs.datasets.base import BadClipError, ClipDataset, DatasetError
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.game.episode import (
     AGENTS,
     Distort,
     Episode,
@@ -20,11 +20,11 @@ from envs.game.episode import (
     distorted_draws,
     open_ledger,
 )
-from envs.game.ledger import Ledger, converse
-from envs.game.moves import Moves
-from envs.game.observation import flat_space, flatten, observation_spaces, state_space
-from envs.game.render import panel
-from envs.victims.base import Scores, Victim
+from video_attack.envs.game.ledger import Ledger, converse
+from video_attack.envs.game.moves import Moves
+from video_attack.envs.game.observation import flat_space, flatten, observation_spaces, state_space
+from video_attack.envs.game.render import panel
+from video_attack.envs.victims.base import Scores, Victim
 
 Step = tuple[dict, dict, dict, dict, dict]
 
@@ -37,15 +37,15 @@ def parallel_env(
 ) -> "VideoAttackEnv":
     """The environment; without arguments, the embedded victim, clips and gaussian noise."""
     if victim is None:
-        from envs.victims.tiny3d import Tiny3D
+        from video_attack.envs.victims.tiny3d import Tiny3D
 
         victim = Tiny3D()
     if dataset is None:
-        from envs.datasets.actions import Actions
+        from video_attack.envs.datasets.actions import Actions
 
         dataset = Actions(part="train", sampling=victim.sampling, classes=victim.classes)
     if distort is None:
-        from envs.distortions.gaussian_noise import gaussian_noise
+        from video_attack.envs.distortions.gaussian_noise import gaussian_noise
 
         distort = gaussian_noise
     return VideoAttackEnv(victim, dataset, distort, **kwargs)

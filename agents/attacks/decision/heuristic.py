@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.attacks.base import Proposals, Rules, Task
-from agents.attacks.decision.label_only import LabelOnly, Theta
-from envs.clip import Frames
-from envs.victims.base import Scores
+from video_attack.agents.attacks.base import Proposals, Rules, Task
+from video_attack.agents.attacks.decision.label_only import LabelOnly, Theta
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.base import Scores
 
 Distance = Generator[Frames, Scores, float]
 Step = Generator[Frames, Scores, tuple[Theta, float, float]]

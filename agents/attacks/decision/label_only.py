@@ -5,11 +5,11 @@ from collections.abc import Generator, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.attacks.base import Attack, Task
-from envs.clip import Frames
-from envs.game.bound import Bound
-from envs.game.observation import cell_means
-from envs.victims.base import Scores
+from video_attack.agents.attacks.base import Attack, Task
+from video_attack.envs.clip import Frames
+from video_attack.envs.game.bound import Bound
+from video_attack.envs.game.observation import cell_means
+from video_attack.envs.victims.base import Scores
 
 Theta = NDArray[np.float32]  # (T, H, W, 3), see Bound
 Asking = Generator[Frames, Scores, bool]

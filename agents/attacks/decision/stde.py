@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.attacks.base import Proposals, Rules, Task
-from agents.attacks.decision.label_only import LabelOnly
-from envs.clip import Frames
+from video_attack.agents.attacks.base import Proposals, Rules, Task
+from video_attack.agents.attacks.decision.label_only import LabelOnly
+from video_attack.envs.clip import Frames
 
 # One row a frame: whether it has a box (above 0.5), then the box's top, bottom, left and right as
 # shares of the frame, in either order.

@@ -13,16 +13,16 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.attacks.base import Attack, Proposals, Rules, Task
-from agents.attacks.gradient.astfocus_agents import (
+from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.gradient.astfocus_agents import (
     CELLS,
     Agent,
     Ppo,
     SpatialNet,
     TemporalNet,
 )
-from agents.attacks.gradient.astfocus_windows import Index, Windows, objectness
-from agents.attacks.gradient.estimate import (
+from video_attack.agents.attacks.gradient.astfocus_windows import Index, Windows, objectness
+from video_attack.agents.attacks.gradient.estimate import (
     Floats,
     Plateau,
     check_samples,
@@ -31,10 +31,10 @@ from agents.attacks.gradient.estimate import (
     probe_pairs,
     theta_size,
 )
-from agents.attacks.gradient.features import Features
-from envs.clip import Frames
-from envs.game.bound import Bound
-from envs.game.threat import Goal
+from video_attack.agents.attacks.gradient.features import Features
+from video_attack.envs.clip import Frames
+from video_attack.envs.game.bound import Bound
+from video_attack.envs.game.threat import Goal
 
 
 class AstFocus(Attack):

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from envs.clip import Frames
+from video_attack.envs.clip import Frames
 
 Index = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 

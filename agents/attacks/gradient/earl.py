@@ -5,10 +5,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agents.attacks.base import Proposals, Rules, Task
-from agents.attacks.gradient.estimate import Floats, margins
-from agents.attacks.gradient.vbad import Choice, Vbad
-from envs.clip import Frames
+from video_attack.agents.attacks.base import Proposals, Rules, Task
+from video_attack.agents.attacks.gradient.estimate import Floats, margins
+from video_attack.agents.attacks.gradient.vbad import Choice, Vbad
+from video_attack.envs.clip import Frames
 
 
 class Earl(Vbad):

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from agents.attacks.base import Task
-from envs.clip import Frames
-from envs.game.bound import Bound
-from envs.game.mask import cell_edges
-from envs.game.observation import cell_means
+from video_attack.agents.attacks.base import Task
+from video_attack.envs.clip import Frames
+from video_attack.envs.game.bound import Bound
+from video_attack.envs.game.mask import cell_edges
+from video_attack.envs.game.observation import cell_means
 
 Floats = NDArray[np.float32]
 

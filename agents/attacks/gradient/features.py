@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from envs.clip import Frames
-from envs.victims.base import VictimError
-from envs.victims.device import choose_device
-from envs.victims.extras import require
-from envs.victims.torchvision_import import import_video_models
-from envs.victims.weights import load_into, load_state, unwrap
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.device import choose_device
+from video_attack.envs.victims.extras import require
+from video_attack.envs.victims.torchvision_import import import_video_models
+from video_attack.envs.victims.weights import load_into, load_state, unwrap
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.attacks.base import Rules, Task
-from agents.attacks.gradient.warps import Positions, WarpedNoise
+from video_attack.agents.attacks.base import Rules, Task
+from video_attack.agents.attacks.gradient.warps import Positions, WarpedNoise
 
 Matrices = NDArray[np.float64]
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from agents.attacks.base import Task
-from agents.attacks.gradient.warps import Positions, WarpedNoise
-from envs.clip import Frames
+from video_attack.agents.attacks.base import Task
+from video_attack.agents.attacks.gradient.warps import Positions, WarpedNoise
+from video_attack.envs.clip import Frames
 
 
 class MeSampler(WarpedNoise):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from agents.attacks.base import Attack, Proposals, Rules, Task
-from agents.attacks.gradient.estimate import (
+from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.gradient.estimate import (
     Floats,
     Plateau,
     check_samples,

@@ -5,8 +5,8 @@ from collections.abc import Callable, Generator
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.attacks.base import Attack, Proposals, Rules, Task
-from agents.attacks.gradient.estimate import (
+from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.gradient.estimate import (
     Floats,
     Plateau,
     check_samples,
@@ -18,9 +18,9 @@ from agents.attacks.gradient.estimate import (
     spread,
     stalled,
 )
-from agents.attacks.gradient.features import Features
-from envs.clip import Frames
-from envs.victims.base import Scores
+from video_attack.agents.attacks.gradient.features import Features
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.base import Scores
 
 # Asks what it needs to, and returns the frames (T,) that a step may change.
 Choice = Generator[Frames, Scores, NDArray[np.bool_]]

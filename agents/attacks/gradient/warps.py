@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.attacks.base import Attack, Proposals, Rules, Task
-from agents.attacks.gradient.estimate import note_pictures, theta_size
-from envs.game.bound import Bound
+from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.gradient.estimate import note_pictures, theta_size
+from video_attack.envs.game.bound import Bound
 
 Array = NDArray[np.float32]
 Positions = NDArray[np.float32]  # (T, H, W, 2): the place (x, y) in the noise frame, in pixels

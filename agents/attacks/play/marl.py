@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from agents.attacks.base import Rules, Task
-from agents.attacks.play.play_attack import PATIENCE, PlayAttack
-from agents.core.errors import PolicyError
-from agents.policy.acting import Policy
-from envs.game.episode import Episode
+from video_attack.agents.attacks.base import Rules, Task
+from video_attack.agents.attacks.play.play_attack import PATIENCE, PlayAttack
+from video_attack.agents.core.errors import PolicyError
+from video_attack.agents.policy.acting import Policy
+from video_attack.envs.game.episode import Episode
 
 
 class Marl(PlayAttack):

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from agents.attacks.base import Attack, Proposals, Rules, Task
-from agents.attacks.play.sweep import sweep, tidy
-from agents.core.build import build_distort
-from agents.core.errors import PolicyError
-from agents.policy.acting import Policy
-from envs.clip import Frames
-from envs.game.config import GameConfig
-from envs.game.episode import Episode, distorted_draws
-from envs.game.moves import Move, Moves
+from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.play.sweep import sweep, tidy
+from video_attack.agents.core.build import build_distort
+from video_attack.agents.core.errors import PolicyError
+from video_attack.agents.policy.acting import Policy
+from video_attack.envs.clip import Frames
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.game.episode import Episode, distorted_draws
+from video_attack.envs.game.moves import Move, Moves
 
 PATIENCE = 12  # queries; on clips that no table shows, 8 to 40 did about as well
 THROWS = 20  # of a move that would change nothing, before it is made all the same

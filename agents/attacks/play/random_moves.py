@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from agents.attacks.base import Task
-from agents.attacks.play.play_attack import PlayAttack
-from envs.game.episode import Episode
+from video_attack.agents.attacks.base import Task
+from video_attack.agents.attacks.play.play_attack import PlayAttack
+from video_attack.envs.game.episode import Episode
 
 
 class RandomMoves(PlayAttack):

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from envs.game.mask import Box, MaskedClip
-from envs.game.moves import Move
+from video_attack.envs.game.mask import Box, MaskedClip
+from video_attack.envs.game.moves import Move
 
 
 def sweep(masked: MaskedClip, shortest: int, rng: np.random.Generator) -> Iterator[Move]:

@@ -5,11 +5,11 @@ from collections.abc import Generator, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.attacks.base import Task
-from envs.clip import Frames
-from envs.game.mask import cell_edges
-from envs.game.observation import SensitivityMemory, cell_means
-from envs.victims.base import Scores
+from video_attack.agents.attacks.base import Task
+from video_attack.envs.clip import Frames
+from video_attack.envs.game.mask import cell_edges
+from video_attack.envs.game.observation import SensitivityMemory, cell_means
+from video_attack.envs.victims.base import Scores
 
 Region = tuple[slice, slice, slice]  # frames, rows and columns, in pixels
 Theta = NDArray[np.float32]

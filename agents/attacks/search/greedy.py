@@ -3,10 +3,10 @@
 from collections.abc import Generator, Iterable
 from typing import NamedTuple
 
-from agents.attacks.base import Attack, Proposals, Rules, Task
-from agents.attacks.search.boxes import Region, Search, runs
-from envs.clip import Frames
-from envs.victims.base import Scores
+from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.search.boxes import Region, Search, runs
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.base import Scores
 
 
 class Probe(NamedTuple):

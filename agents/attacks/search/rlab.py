@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.attacks.base import Attack, Proposals, Rules, Task
-from agents.attacks.search.boxes import Region, Search, Theta, runs
-from envs.clip import Frames
-from envs.victims.base import Scores
+from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.search.boxes import Region, Search, Theta, runs
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.base import Scores
 
 
 @dataclass

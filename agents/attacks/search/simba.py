@@ -1,7 +1,7 @@
 """SimBA in a basis of space-time blocks (Guo et al., Simple Black-box Attacks, ICML 2019)."""
 
-from agents.attacks.base import Attack, Proposals, Rules, Task
-from agents.attacks.search.boxes import Region, Search, runs
+from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.search.boxes import Region, Search, runs
 
 
 class Simba(Attack):

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.attacks.base import Attack, Proposals, Rules, Task
-from agents.attacks.search.boxes import Region, Search, Theta
+from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.search.boxes import Region, Search, Theta
 
 
 class Square(Attack):

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from agents.core.files import write_whole
+from video_attack.agents.core.files import write_whole
 
 Counts = NDArray[np.int64]
 

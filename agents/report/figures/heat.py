@@ -12,8 +12,8 @@ from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from envs.clip import Frames
-from envs.game.mask import cell_edges
+from video_attack.envs.clip import Frames
+from video_attack.envs.game.mask import cell_edges
 
 Floats = NDArray[np.floating]
 

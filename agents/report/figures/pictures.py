@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
 
-from agents.core.files import write_whole
-from agents.report.figures.heat import (
+from video_attack.agents.core.files import write_whole
+from video_attack.agents.report.figures.heat import (
     SHOWN,
     Floats,
     filmstrip,
@@ -23,7 +23,7 @@ from agents.report.figures.heat import (
     when,
     where,
 )
-from envs.clip import Frames, check_frames
+from video_attack.envs.clip import Frames, check_frames
 
 DPI = 100
 WIDE = 12.0  # inches: 1200 pixels

@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from agents.report.figures.confusion import DPI, confused_pairs, confusion, save
-from agents.report.layout import lay_out
-from envs.metrics.rates import (
+from video_attack.agents.report.figures.confusion import DPI, confused_pairs, confusion, save
+from video_attack.agents.report.layout import lay_out
+from video_attack.envs.metrics.rates import (
     clopper_pearson,
     paired_bootstrap_difference,
     paired_bootstrap_ratio,

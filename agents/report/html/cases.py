@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from agents.report.html.markup import Markup, data_uri, join, tag
-from agents.report.html.style import swatch
-from agents.report.run_files import Run
-from agents.video.write import write_video
-from envs.clip import Frames
-from envs.metrics.summary import FILES, first_flip
+from video_attack.agents.report.html.markup import Markup, data_uri, join, tag
+from video_attack.agents.report.html.style import swatch
+from video_attack.agents.report.run_files import Run
+from video_attack.agents.video.write import write_video
+from video_attack.envs.clip import Frames
+from video_attack.envs.metrics.summary import FILES, first_flip
 
 Record = dict[str, Any]
 

@@ -7,11 +7,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 
-from agents.report.html.markup import Markup, join, tag
-from agents.report.html.style import line, swatch
-from agents.report.html.svg import inline_svg, page_style
-from envs.metrics.curves import area_under, norm_curve
-from envs.metrics.summary import success_curve
+from video_attack.agents.report.html.markup import Markup, join, tag
+from video_attack.agents.report.html.style import line, swatch
+from video_attack.agents.report.html.svg import inline_svg, page_style
+from video_attack.envs.metrics.curves import area_under, norm_curve
+from video_attack.envs.metrics.summary import success_curve
 
 Record = Mapping[str, Any]
 Curve = tuple[np.ndarray, np.ndarray]

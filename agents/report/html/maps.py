@@ -9,12 +9,12 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from agents.report.html.markup import Markup, join, tag
-from agents.report.html.style import line, swatch
-from agents.report.html.svg import inline_svg, page_style
-from agents.report.run_files import Run
-from envs.clip import Frames
-from envs.game.mask import cell_edges
+from video_attack.agents.report.html.markup import Markup, join, tag
+from video_attack.agents.report.html.style import line, swatch
+from video_attack.agents.report.html.svg import inline_svg, page_style
+from video_attack.agents.report.run_files import Run
+from video_attack.envs.clip import Frames
+from video_attack.envs.game.mask import cell_edges
 
 Record = Mapping[str, Any]
 Floats = NDArray[np.float64]

@@ -2,20 +2,20 @@
 
 from pathlib import Path
 
-from agents.core.files import write_whole
-from agents.report.html.cases import cases_section
-from agents.report.html.curves import curves_section
-from agents.report.html.maps import maps_section
-from agents.report.html.markup import Markup, escaped, join, tag
-from agents.report.html.sheets import (
+from video_attack.agents.core.files import write_whole
+from video_attack.agents.report.html.cases import cases_section
+from video_attack.agents.report.html.curves import curves_section
+from video_attack.agents.report.html.maps import maps_section
+from video_attack.agents.report.html.markup import Markup, escaped, join, tag
+from video_attack.agents.report.html.sheets import (
     attacks_table,
     classes_table,
     facts_table,
     pairs_table,
 )
-from agents.report.html.style import CSS
-from agents.report.html.words import COUNTED, lead, named
-from agents.report.run_files import Run, read_run
+from video_attack.agents.report.html.style import CSS
+from video_attack.agents.report.html.words import COUNTED, lead, named
+from video_attack.agents.report.run_files import Run, read_run
 
 # Whatever a name in the records may hold, a browser loads and runs nothing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:"

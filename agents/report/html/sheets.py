@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from agents.report.html.markup import Markup, join, table, tag
-from agents.report.html.style import swatch
-from envs.metrics.rates import paired_bootstrap_difference, paired_bootstrap_ratio
-from envs.metrics.summary import spent, summary
+from video_attack.agents.report.html.markup import Markup, join, table, tag
+from video_attack.agents.report.html.style import swatch
+from video_attack.envs.metrics.rates import paired_bootstrap_difference, paired_bootstrap_ratio
+from video_attack.envs.metrics.summary import spent, summary
 
 Record = Mapping[str, Any]
 Found = Mapping[str, Sequence[Record]]

@@ -1,6 +1,6 @@
 """How the report looks: the colours of the attacks and the page's style sheet."""
 
-from agents.report.html.markup import Markup, tag
+from video_attack.agents.report.html.markup import Markup, tag
 
 # Readable on white and on near-black, and told apart by most colour-blind readers.
 COLOURS = ("#2f7ed8", "#e0701a", "#2a9d5c", "#c2397f", "#8b6fd6",

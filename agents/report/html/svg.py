@@ -9,7 +9,7 @@ import matplotlib as mpl
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from agents.report.html.markup import Markup, escaped
+from video_attack.agents.report.html.markup import Markup, escaped
 
 _INK = "#010203"  # stands for the page's colour of text, light or dark
 _STYLE = {

@@ -5,10 +5,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agents.report.html.markup import Markup, tag
-from agents.report.run_files import Run
-from envs.metrics.statement import robustness_statement
-from envs.metrics.summary import spent, summary
+from video_attack.agents.report.html.markup import Markup, tag
+from video_attack.agents.report.run_files import Run
+from video_attack.envs.metrics.statement import robustness_statement
+from video_attack.envs.metrics.summary import spent, summary
 
 Record = Mapping[str, Any]
 
