@@ -14,7 +14,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from video_attack.agents.configs.command_line import plain_errors, prepare
+from video_attack.agents.configs.command_line import CONF, plain_errors, prepare
 from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.core.files import write_whole
 from video_attack.agents.report.layout import lay_out
@@ -24,7 +24,6 @@ from video_attack.envs.metrics.rates import clopper_pearson
 from video_attack.envs.victims.base import Victim
 
 Record = Mapping[str, Any]
-CONF = Path(__file__).parents[2] / "conf"
 
 
 def transfer(folder: Path, records: Sequence[Record], victim: Victim) -> tuple[int, int, int]:
@@ -94,7 +93,7 @@ def main(arguments: Sequence[str]) -> None:
         raise ConfigError(
             "which run? Write: python -m video_attack.agents.transfer RUN_FOLDER model=..."
         )
-    with initialize_config_dir(str(CONF), version_base=None):
+    with initialize_config_dir(CONF, version_base=None):
         found = compose("evaluate", [*arguments[1:], "checkpoint=null"])
     config: Any = {
         key: OmegaConf.to_container(found[key], resolve=True, throw_on_missing=True)

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from video_attack.agents.configs.schema import register
+from video_attack.agents.core.build import respelled
 from video_attack.agents.core.checkpoints import LAST, saved
 from video_attack.agents.core.errors import (
     CheckpointError,
@@ -27,6 +28,8 @@ from video_attack.agents.setup.setting import check_setting
 from video_attack.envs.datasets.base import DatasetError
 from video_attack.envs.victims.base import VictimError
 
+# conf/ stands beside agents/, in a checkout as in an installed wheel.
+CONF = str(Path(__file__).parents[2] / "conf")
 RUNS = Path("runs")
 RECORD = "config.yaml"  # a run's own configuration, in its folder
 # What an evaluation takes over from the training run of its policy.
@@ -123,6 +126,8 @@ def refuse_changes(new: dict[str, Any], old: dict[str, Any], path: str = "") -> 
         now, then = new.get(key), old.get(key)
         if isinstance(now, dict) and isinstance(then, dict):
             refuse_changes(now, then, f"{path}{key}.")
+        elif key == "_target_" and then and respelled(then) == now:
+            continue  # the same component under the name that it had then
         elif now != then:
             raise CheckpointError(
                 f"the run to resume had {path}{key}={then}, now it is {now}: give the same command, "

@@ -4,29 +4,64 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from video_attack.agents.core.errors import USER_ERRORS, ConfigError
 from video_attack.envs.game.episode import Distort
 
 
+HOME = Path(__file__).parents[2]  # holds envs/ and agents/, in a checkout as in an installed wheel
+
+
 def locate(target: str) -> Callable[..., Any]:
     """The class or function that a dotted name means.
 
     Raises:
-        ConfigError: no such module, or nothing of that name in it.
+        ConfigError: no such module, or nothing of that name in it, or a name that was ours once.
     """
     module, _, name = target.rpartition(".")
+    now = respelled(target)
+    if now and _means_home(module.split(".")[0]):  # else each would be there twice
+        raise ConfigError(f"_target_={target!r} has another name by now: write {now}")
     try:
         found = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as fault:
+        remedy = now or (
+            "package.module.Name, and see that the package is installed or on PYTHONPATH"
+        )
         raise ConfigError(
-            f"_target_={target!r} cannot be imported ({fault}): write package.module.Name, and see that "
-            "the package is installed or on PYTHONPATH"
+            f"_target_={target!r} cannot be imported ({fault}): write {remedy}"
         ) from fault
     if not callable(found):
         raise ConfigError(f"_target_={target!r} is neither a class nor a function")
     return found
+
+
+def respelled(target: str) -> str | None:
+    """The present name of what was called `envs...` or `agents...` before; None: never one of ours.
+
+    The module is looked for below its old folder, since it may have moved into a room there.
+    """
+    top, *folders = target.split(".")[:-1]
+    if top not in ("envs", "agents") or not folders:
+        return None
+    *folders, module = folders
+    files = [*(HOME / top).rglob(f"{module}.py"), *(HOME / top).rglob(f"{module}/__init__.py")]
+    for file in sorted(files, key=lambda file: len(file.parts)):
+        parts = file.relative_to(HOME).with_suffix("").parts
+        if set(folders) <= set(parts):
+            place = ".".join(parts).removesuffix(".__init__")
+            return f"video_attack.{place}.{target.rpartition('.')[2]}"
+    return None
+
+
+def _means_home(package: str) -> bool:
+    """Whether an import of this package would find our folder, not one of the user's."""
+    found = find_spec(package)
+    places = found.submodule_search_locations if found else None
+    return any(Path(place).resolve() == (HOME / package).resolve() for place in places or ())
 
 
 def accepted(target: Callable[..., Any]) -> list[str] | None:

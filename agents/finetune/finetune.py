@@ -1,11 +1,8 @@
 """Fine-tuning: a victim for a data set from a pretrained network."""
 
 import logging
-import os
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before PyTorch is loaded: see train.py
 
 import numpy as np
 import torch

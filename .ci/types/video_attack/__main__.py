@@ -1,0 +1,1 @@
+../../../video_attack/__main__.py

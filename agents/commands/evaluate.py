@@ -1,0 +1,49 @@
+"""Attack held-out clips: `video-attack evaluate [checkpoint=...] [attack=a,b,c] [key=value ...]`."""
+
+import os
+import sys
+
+# Before PyTorch is loaded: idle threads that spin make small networks slow beside other work.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import hydra
+import torch
+from omegaconf import DictConfig
+
+from video_attack.agents.attacks.no_attack import NoAttack
+from video_attack.agents.configs.attack_list import spread_attacks
+from video_attack.agents.configs.command_line import (
+    CONF,
+    carry_settings,
+    plain_errors,
+    prepare,
+    start,
+)
+from video_attack.agents.evaluation.arena import contenders
+from video_attack.agents.evaluation.corruptions import measure
+from video_attack.agents.evaluation.metadata import note_run
+from video_attack.agents.evaluation.runner import evaluate
+from video_attack.agents.setup.setting import build_setting
+
+
+@hydra.main(version_base=None, config_path=CONF, config_name="evaluate")
+def main(config: DictConfig) -> None:
+    """Build, attack (or, with attack=none, classify), report."""
+    plain, folder = start(config)
+    if plain["threads"]:
+        torch.set_num_threads(plain["threads"])
+    setting = build_setting(plain)
+    attacks = contenders(setting, plain)
+    note_run(setting, plain, folder)
+    if isinstance(attacks[0].method, NoAttack):
+        measure(attacks[0].method.severities, setting, plain, folder)
+    else:
+        evaluate(attacks, setting, plain, folder, resume=plain["resume"])
+
+
+def run() -> None:
+    """The command line: one sentence for what a user can mend."""
+    with plain_errors():
+        prepare()
+        sys.argv[1:] = spread_attacks(carry_settings(sys.argv[1:]))
+        main()
