@@ -1,24 +1,27 @@
 """Episode: the game on one clip, without a victim: moves in, a clip out; answers in, rewards out."""
 
 import functools
-import inspect
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from video_attack.envs.clip import Clip, Frames, check_frames
+from video_attack.envs.clip import Clip, Frames
+from video_attack.envs.game.bound import Bound
+from video_attack.envs.game.canvas import Block, Canvas, Region
 from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.ledger import Ledger
-from video_attack.envs.game.mask import Box, MaskedClip, perturbation_norm
+from video_attack.envs.game.mask import perturbation_norm, reference_norm
+from video_attack.envs.game.memory import SensitivityMemory
 from video_attack.envs.game.moves import Move, Moves
-from video_attack.envs.game.observation import SensitivityMemory, joint_state, look, observe
+from video_attack.envs.game.observation import joint_state, look, observe
 from video_attack.envs.game.threat import Goal
 from video_attack.envs.victims.base import Victim
 
 AGENTS = ("spatial", "temporal")
-Distort = Callable[..., Frames]
+INSIDE = 0.01  # how far past the boundary a rescaled clip should lie, as a share of the clean margin
+SCALES = (0.5, 1.5)  # least and largest factor of one rescaling to the boundary
+WEAKEN = 0.5
 
 
 def choose_goal(label: int, classes: int, target: str, rng: np.random.Generator) -> Goal | None:
@@ -43,56 +46,38 @@ def open_ledger(clip: Clip, goal: Goal, config: GameConfig, victim: Victim) -> L
     )  # fmt: skip
 
 
-def distorted_draws(
-    distort: Distort, frames: Frames, severity: int, draws: int, rng: np.random.Generator
-) -> list[Frames]:
-    """`draws` distorted versions of a clip, checked.
-
-    A distortion that takes `draw` is told which one it makes.
-
-    Raises:
-        ValueError: the distortion returned something else than a uint8 clip of the same shape.
-    """
-    try:
-        numbered = "draw" in inspect.signature(distort).parameters
-    except ValueError:  # some callables written in C do not tell
-        numbered = False
-    results = []
-    for draw in range(draws):
-        extra = {"draw": draw} if numbered else {}
-        # A copy, since a filter may work in place.
-        result = distort(frames.copy(), severity, rng, **extra)
-        check_frames(result, name="the distortion's answer")
-        if result.shape != frames.shape:
-            raise ValueError(f"the distortion turned a clip {frames.shape} into {result.shape}")
-        results.append(result)
-    return results
-
-
 class Episode:
     """The game on one clip that the victim gets right.
+
+    With `keep: paying` a move stays only if it pays: before the flip, if the margin falls (or the answer
+    says nothing, as of a label-only victim); after it, if the norm at the boundary falls, see
+    `boundary_norm`. Any other move is taken back, and costs its query.
 
     Args:
         ledger: the clip's account, after its clean query.
         clean: what the attacker saw of the clean clip's scores, (C,).
-        distorted: the distorted clips to choose from (`draws` of them).
+        versions: distorted versions of the clip.
+        bound: where clips may lie.
         config: the rules.
         moves: the meaning of actions, for clips of this length.
-        rng: draws the cells of boxes that are painted in part.
+        rng: draws strokes.
 
     Attributes:
-        masked: the clip as it stands and its mask.
+        canvas: the clip as it stands and its perturbation.
         memory: the sensitivity memory.
-        margin: the present margin in [-1, 1]; see `Goal.margin`.
-        insists: from the next move on, whatever the rules' `keep`, a move stays only if it lowers
-            the margin, at any norm; once flipped, only if it lowers the norm of a success.
+        scores: what the attacker saw of the clip as it stands, (C,).
+        margin: its margin in [-1, 1]; see `Goal.margin`.
+        move: the last move, or None.
+        slope: of the last answer, the drop of the margin in nats, and the L2 norm of the stroke that was
+            asked about; norm 0 where the last move was no stroke.
     """
 
     def __init__(
         self,
         ledger: Ledger,
         clean: NDArray[np.float32],
-        distorted: list[Frames],
+        versions: list[Frames],
+        bound: Bound,
         config: GameConfig,
         moves: Moves,
         rng: np.random.Generator,
@@ -103,20 +88,23 @@ class Episode:
                 "cut all clips with the victim's sampling"
             )
         self.ledger, self.config, self.moves, self._rng = ledger, config, moves, rng
-        self.masked = MaskedClip(
-            ledger.clip.frames, distorted, config.grid, config.levels, config.norm
-        )
-        self.sight = look(self.masked)
-        self.memory = SensitivityMemory(self.masked.level.shape)
-        self._scale = max(self.masked.full_norm(), 1e-9)
+        self.versions = versions
+        self.canvas = Canvas(bound, config.grid, config.norm)
+        self.sight = look(ledger.clip.frames, config.grid)
+        self.memory = SensitivityMemory(self.canvas.energy.shape)
         self.scores = clean
-        self.margin = self._lowest = ledger.goal.margin(clean)
-        self._last_drop, self._norm, self._flicker = 0.0, 0.0, 0.0
-        self._move = Move(None, 0, 0, None)
-        self._before = self.masked.snapshot()  # what a move that is taken back goes back to
-        self._added = self._taken = np.zeros(self.masked.level.shape, bool)
+        self.margin = self._clean_margin = ledger.goal.margin(clean)
+        self._gap = self._clean_gap = max(ledger.goal.gap(clean), 1e-6)
+        self._reference = reference_norm(config.norm, ledger.clip.frames.shape)
+        self._boundary_norm, self._roughness = self._reference, 0.0
+        self.move: Move | None = None
+        self.slope = (0.0, 0.0)
+        self._stroke: tuple[Region, Block] | None = None
+        self._stroke_norm = self._expected = 0.0
+        self._before = self.canvas.snapshot()
+        self._changed = np.zeros_like(self.canvas.energy)
+        self._last_drop, self._kept, self._opposite = 0.0, True, False
         self._was_flipped = False
-        self.insists = False
 
     def begin(self, actions: dict[str, Any]) -> Frames:
         """Make the move of both agents' actions; see `make`."""
@@ -128,62 +116,72 @@ class Episode:
 
     def make(self, move: Move) -> Frames:
         """Make a move; returns the clip to be asked about, (1, T, H, W, 3)."""
-        level, draw = self.masked.level.copy(), self.masked.draw.copy()
-        if self._takes_back:
-            self._before = self.masked.snapshot()
-        if move.undo is not None:
-            self.masked.paint(move.undo, 0, chosen=self._chosen(move.undo, move.undo_one_in))
-        if move.add is not None:
-            chosen = self._chosen(move.add, move.add_one_in)
-            self.masked.paint(move.add, move.level, move.draw, chosen)
-        self._move = move
-        redrawn = (self.masked.level == level) & (self.masked.draw != draw)
-        self._added = (self.masked.level > level) | redrawn
-        self._taken = self.masked.level < level
-        return self.masked.frames[None]
+        self._before = self.canvas.snapshot()
+        energy = self._before[2]
+        self.move, self._opposite = move, move.act == "opposite" and self._stroke is not None
+        if move.act in ("weaken", "undo"):
+            region = self.moves.region(move, self.canvas.clean.shape, self._rng)
+            self.canvas.weaken(region, WEAKEN if move.act == "weaken" else 0.0)
+        else:
+            region, block = self._next_stroke(move)
+            self.canvas.paint(region, block)
+        self._changed = np.abs(self.canvas.energy - energy)
+        self._stroke_norm = self._moved(region) if move.act in ("paint", "opposite") else 0.0
+        if self._was_flipped:
+            self._rescale(move.rescale)
+        return self.canvas.frames[None]
 
     def finish(self, answer: NDArray[np.float32]) -> float:
         """Take the victim's visible scores (C,) of that clip; returns the shared reward.
 
         Reward: margin * drop of the margin (down to 0, the flip) + flip * (first success)
-        - norm * growth of the norm (as a share of the wholly distorted clip's, to `power`)
-        - flicker * growth of the mask's mean change between neighbouring frames - query.
-        With `keep: paying` a move is taken back, and costs the query only, unless the rest of its
-        reward is above 0, it is the first success, or the answer says nothing (no drop at all, as
-        of a label-only victim); once flipped, also if the clip would no longer be a success. With
-        `insists` its own measure takes the reward's place.
+        - norm * growth of log(norm at the boundary) - flicker * growth of the roughness - query, each
+        of the clip as it is kept. A perturbation's norm at the boundary is what its direction would
+        need for the flip, so that a stroke pays by how much it helps for its size; once flipped, it is
+        what the attack can reach.
         """
-        weights = self.config.reward
-        margin = self.ledger.goal.margin(answer)
-        norm = (self.masked.norm() / self._scale) ** weights.power
-        mask = self.masked.mask
-        flicker = float(np.abs(mask[1:] - mask[:-1]).mean()) if len(mask) > 1 else 0.0
-        drop = self.margin - margin
-        newly_flipped = self.flipped and not self._was_flipped
+        weights, goal = self.config.reward, self.ledger.goal
+        margin, gap = goal.margin(answer), goal.gap(answer)
+        drop, newly_flipped = self._gap - gap, self.flipped and not self._was_flipped
+        boundary = self.boundary_norm(self.canvas.norm(), gap)
+        if self._was_flipped:
+            # Expected of the rest of the perturbation alone; what is left is the stroke's.
+            drop -= self._expected
+        self._credit(drop)
+        says_nothing = gap == self._gap and not self._was_flipped
+        pays = (
+            boundary < self._boundary_norm if self._was_flipped else drop > 0 or says_nothing
+        ) or newly_flipped
+        self._last_drop, self._was_flipped = drop, self.flipped
+        self._kept = pays or self.config.keep == "always"
+        if not self._kept:
+            self.canvas.restore(self._before)
+            return -weights.query
+        roughness = self.canvas.roughness() if weights.flicker else 0.0
         gain = (
             weights.margin * (max(self.margin, 0.0) - max(margin, 0.0))
             + weights.flip * newly_flipped
-            - weights.norm * (norm - self._norm)
-            - weights.flicker * (flicker - self._flicker)
+            + weights.norm * float(np.log(self._boundary_norm / boundary))
+            - weights.flicker * (roughness - self._roughness)
         )
-        worth = gain
-        if self.insists:
-            worth = self._norm - norm if self._was_flipped else drop
-        pays = worth > 0 or newly_flipped or (drop == 0 and not self._was_flipped)
-        undone = self._was_flipped and not self.ledger.goal.reached(answer)
-        self.memory.credit(self._added, self._taken, drop)
-        self._last_drop, self._lowest = drop, min(self._lowest, margin)
-        self._was_flipped = self.flipped
-        if self._takes_back and (undone or not pays):
-            self.masked.restore(self._before)
-            return -weights.query
-        self.scores, self.margin, self._norm, self._flicker = answer, margin, norm, flicker
+        self.scores, self.margin, self._gap = answer, margin, gap
+        self._boundary_norm, self._roughness = boundary, roughness
         return float(gain - weights.query)
 
-    @property
-    def idle(self) -> bool:
-        """Whether the move just made changed nothing."""
-        return not (self._added | self._taken).any()
+    def boundary_norm(self, norm: float, gap: float) -> float:
+        """Norm that a perturbation would have where the margin is 0, if it fell in a straight line.
+
+        At most a tenth of the scale of values everywhere, which also stands for a perturbation that does
+        not lower the margin.
+
+        Args:
+            norm: of the perturbation.
+            gap: margin in nats with it, see `Goal.gap`.
+        """
+        fallen = self._clean_gap - gap
+        if fallen <= 0 or norm <= 0:
+            return self._reference
+        return min(norm * self._clean_gap * (1 + INSIDE) / fallen, self._reference)
 
     @property
     def flipped(self) -> bool:
@@ -198,32 +196,59 @@ class Episode:
 
     def observations(self) -> dict[str, dict[str, NDArray]]:
         """Observations of both agents."""
-        return observe(
-            self.sight,
-            self.masked,
-            self.memory,
-            self._move.add,
-            self._move.undo,
-            self._status(),
-        )
+        return observe(self.sight, self.canvas, self.memory, self._changed, self._status())
 
     def state(self) -> NDArray[np.float32]:
         """Joint state for a centralised critic."""
-        return joint_state(self.sight, self.masked, self.memory, self._status())
+        return joint_state(self.sight, self.canvas, self.memory, self._status())
 
-    @property
-    def _takes_back(self) -> bool:
-        return self.insists or self.config.keep == "paying"
+    def _next_stroke(self, move: Move) -> tuple[Region, Block]:
+        """The last stroke turned, or a fresh one of the move's strength."""
+        if self._opposite and self._stroke is not None:
+            region, block = self._stroke
+            self._stroke = region, -block
+            return self._stroke
+        region = self.moves.region(move, self.canvas.clean.shape, self._rng)
+        block = self.moves.palette.block(
+            self.canvas.clean, self.versions, region, move.paint, self._rng
+        )
+        size = float(np.sqrt(np.square(block).sum(dtype=np.float64))) / 255
+        block = block * np.float32(move.strength / max(size, 1e-9)) if size else block
+        self._stroke = region, block
+        return self._stroke
 
-    def _chosen(self, box: Box, one_in: int) -> NDArray[np.bool_] | None:
-        """Which cells of a box to paint: each with a chance of 1 in `one_in`; None is all."""
-        return None if one_in == 1 else self._rng.random(box.shape) * one_in < 1
+    def _moved(self, region: Region) -> float:
+        """L2 norm of what the stroke really changed."""
+        change = self.canvas.frames[region].astype(np.float32) - self._before[1][region]
+        return float(np.sqrt(np.square(change).sum(dtype=np.float64))) / 255
+
+    def _rescale(self, rescale: str) -> None:
+        """Scale the whole perturbation of a flipped clip, and note what that alone should do."""
+        fallen = self._clean_gap - self._gap
+        factor = {"leave": 1.0, "3 %": 0.97, "10 %": 0.9}.get(rescale)
+        if factor is None:
+            factor = self._clean_gap * (1 + INSIDE) / max(fallen, 1e-9)
+            factor = float(np.clip(factor, *SCALES))
+        self._expected = fallen * (factor - 1)
+        if factor != 1:
+            self.canvas.scale(factor)
+
+    def _credit(self, drop: float) -> None:
+        """Tell the memory what a stroke did."""
+        self.slope = drop, self._stroke_norm
+        total = float(self._changed.sum())
+        if self._stroke_norm and total > 0:
+            self.memory.credit(self._changed / np.float32(total), drop, self._stroke_norm)
 
     def _status(self) -> NDArray[np.float32]:
         goal, ledger = self.ledger.goal, self.ledger
         wins = goal.label if goal.target is None else goal.target
+        span = np.log(1 / 1e-3)  # a thousandth of the reference is as good as nothing
+        norms = (self.canvas.norm(), self._boundary_norm)
+        shown = [1 + np.log(max(n / self._reference, 1e-3)) / span for n in norms]
         values = (
-            self.margin, self._last_drop, self._lowest, ledger.left / ledger.budget, self._norm,
-            self.scores[wins], np.delete(self.scores, wins).max(), self.flipped,
+            self.margin, self._clean_margin, np.tanh(self._last_drop), float(self._kept),
+            ledger.left / ledger.budget, *shown, self.scores[wins],
+            np.delete(self.scores, wins).max(), self.flipped, self._opposite,
         )  # fmt: skip
         return np.clip(np.asarray(values, np.float32), -1, 1)

@@ -6,6 +6,7 @@ from typing import TypeVar
 import numpy as np
 
 from video_attack.envs.clip import Clip, Frames
+from video_attack.envs.game.config import ALL
 from video_attack.envs.game.threat import Goal, check_answers, visible
 from video_attack.envs.victims.base import Scores, Victim
 
@@ -56,9 +57,9 @@ class Ledger:
         """Queries that may still be asked."""
         return self.budget - self.spent
 
-    def cleaned_up(self, queries: int) -> bool:
-        """Whether a success was met, and so many queries were spent since."""
-        return self.first_success is not None and self.spent - self.first_success >= queries
+    def cleaned_up(self, queries: int | str) -> bool:
+        """Whether a success was met, and so many queries were spent since; never, of `all`."""
+        return queries != ALL and self.first_success is not None and self.spent - self.first_success >= int(queries)
 
     def admit(self, clips: Frames) -> Frames:
         """Count uint8 clips (N, T, H, W, 3) and return those that may pass: the first `left` ones.

@@ -1,4 +1,4 @@
-"""Moves: what the two agents' actions mean. Space times time gives a box to distort and one to undo."""
+"""Moves: what the two agents' actions mean. Space times time gives a region, and what is done there."""
 
 from typing import NamedTuple
 
@@ -6,60 +6,84 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from video_attack.envs.game.canvas import Region
 from video_attack.envs.game.config import GameConfig
-from video_attack.envs.game.mask import Box
+from video_attack.envs.game.palette import FLICKERS, Paint, Palette
 
 Action = NDArray[np.int64]
 
+# paint a fresh stroke; opposite: the last stroke again, with its sign turned; weaken by half; undo
+ACTS = ("paint", "opposite", "weaken", "undo")
+# What becomes of the whole perturbation once the clip is flipped: nothing; scaled to where the boundary is
+# expected on the line to the clean clip; weakened by 3 or by 10 %.
+RESCALES = ("leave", "boundary", "3 %", "10 %")
+
+SPATIAL = ("patch", "size", "version", "scale", "orientation", "colour", "strength", "act", "rescale")
+TEMPORAL = ("frame", "window", "stride", "flicker")
+
 
 class Move(NamedTuple):
-    """One joint move: undo `undo` (if any), then set `add` (if any) to `level` of `draw`.
+    """One joint move.
 
-    Of a box all cells are meant, or one in `add_one_in` (`undo_one_in`), drawn by chance.
+    Attributes:
+        act: one of ACTS.
+        centre: row and column of the patch, in cells.
+        size: side of the patch as a share of the frame's.
+        frames: slice of the frames.
+        strength: L2 norm of the stroke, values on [0, 1], before the bound cuts it.
+        paint: what the stroke is painted with.
+        rescale: one of RESCALES.
     """
 
-    add: Box | None
-    level: int
-    draw: int
-    undo: Box | None
-    add_one_in: int = 1
-    undo_one_in: int = 1
+    act: str
+    centre: tuple[int, int]
+    size: float
+    frames: slice
+    strength: float
+    paint: Paint
+    rescale: str
 
 
 class Moves:
     """Action spaces of both agents, and the joint move that a pair of actions makes.
 
-    spatial: MultiDiscrete [centre patch, size, level, draw, centre patch to undo, size to undo];
-        the last one has an extra first value, 0: undo nothing.
-    temporal: MultiDiscrete [centre frame, window, centre frame to undo, window to undo].
-    With `flat` each is one Discrete; a move then either adds or undoes:
-    spatial: add (patch, size, level, draw) or undo (patch, size); temporal: (frame, window).
+    spatial: MultiDiscrete of the choices that SPATIAL names.
+    temporal: MultiDiscrete of the choices that TEMPORAL names: first frame, number of frames, distance
+        between them, and how a texture changes from one to the next.
+    With `flat` each is one Discrete, the product of its first choices: spatial (patch, size, scale,
+    strength), then (patch, size) to undo; temporal (frame, window, stride). The others are then the
+    first ones, and a flipped clip is always scaled to the boundary.
 
-    A size [rows, columns, n] paints one cell in n of its box, drawn by chance: at the same norm,
-    scattered cells move a victim more than a block does. Windows of neighbouring frames keep the
-    perturbation coherent in time. Boxes that would stick out are moved inside.
+    Args:
+        config: the rules.
+        palette: the paints.
+        frames: T of a clip.
+        flat: one Discrete an agent.
     """
 
-    def __init__(self, config: GameConfig, frames: int, flat: bool = False) -> None:
-        self.grid, self.frames, self.flat = config.grid, frames, flat
-        self.sizes = [(int(rows), int(cols)) for rows, cols, *_ in config.sizes]
-        self.one_in = [int(size[2]) if len(size) > 2 else 1 for size in config.sizes]
+    def __init__(self, config: GameConfig, palette: Palette, frames: int, flat: bool = False) -> None:
+        self.config, self.palette, self.frames, self.flat = config, palette, frames, flat
+        self.grid = config.grid
         self.windows = sorted({min(int(window), frames) for window in config.windows})
-        patches, n_sizes = self.grid**2, len(self.sizes)
-        self._add_shape = (patches, n_sizes, config.levels, config.draws)
-        self._undo_shape = (patches, n_sizes)
-        self._time_shape = (frames, len(self.windows))
+        patches, sizes, strengths = self.grid**2, len(config.sizes), len(config.strengths)
+        self.spatial_parts = [
+            patches, sizes, palette.versions, palette.scales, palette.orientations, palette.colours,
+            strengths, len(ACTS), len(RESCALES),
+        ]  # fmt: skip
+        flickers = len(FLICKERS) if palette.textured else 1
+        self.temporal_parts = [frames, len(self.windows), len(config.strides), flickers]
+        self._paints = (patches, sizes, palette.scales, strengths)
+        self._undoes = (patches, sizes)
+        self._times = tuple(self.temporal_parts[:3])
+        self.spaces: dict[str, spaces.Space] = {
+            "spatial": spaces.MultiDiscrete(self.spatial_parts),
+            "temporal": spaces.MultiDiscrete(self.temporal_parts),
+        }
         if flat:
-            self.spaces: dict[str, spaces.Space] = {
-                "spatial": spaces.Discrete(
-                    int(np.prod(self._add_shape) + np.prod(self._undo_shape))
-                ),
-                "temporal": spaces.Discrete(int(np.prod(self._time_shape))),
-            }
-        else:
+            count = int(np.prod(self._paints) + np.prod(self._undoes))
             self.spaces = {
-                "spatial": spaces.MultiDiscrete([*self._add_shape, patches, n_sizes + 1]),
-                "temporal": spaces.MultiDiscrete([*self._time_shape, *self._time_shape]),
+                "spatial": spaces.Discrete(count),
+                "temporal": spaces.Discrete(int(np.prod(self._times))),
             }
 
     def decode(self, spatial: Action | int, temporal: Action | int) -> Move:
@@ -74,33 +98,48 @@ class Moves:
             if not (whole and space.contains(array.astype(space.dtype))):
                 raise ValueError(f"{agent} action {action!r} is not in {space}")
         if self.flat:
-            return self._decode_flat(int(spatial), int(temporal))
-        s, t = np.asarray(spatial).tolist(), np.asarray(temporal).tolist()
-        undo = self._box(s[4], s[5] - 1, t[2], t[3]) if s[5] else None
-        undo_one_in = self.one_in[s[5] - 1] if undo else 1
-        add = self._box(s[0], s[1], t[0], t[1])
-        return Move(add, s[2] + 1, s[3], undo, self.one_in[s[1]], undo_one_in)
+            spatial, temporal = self._unflatten(int(spatial), int(temporal))
+        patch, size, version, scale, orientation, colour, strength, act, rescale = (
+            int(i) for i in spatial
+        )
+        first, window, stride, flicker = (int(i) for i in temporal)
+        return Move(
+            ACTS[act],
+            divmod(patch, self.grid),
+            float(self.config.sizes[size]),
+            self._run(first, self.windows[window], int(self.config.strides[stride])),
+            float(self.config.strengths[strength]),
+            Paint(version, scale, orientation, colour, flicker),
+            RESCALES[rescale],
+        )  # fmt: skip
 
-    def _decode_flat(self, spatial: int, temporal: int) -> Move:
-        frame, window = (int(i) for i in np.unravel_index(temporal, self._time_shape))
-        adds = int(np.prod(self._add_shape))
-        if spatial < adds:
-            patch, size, level, draw = (int(i) for i in np.unravel_index(spatial, self._add_shape))
-            add = self._box(patch, size, frame, window)
-            return Move(add, level + 1, draw, None, add_one_in=self.one_in[size])
-        patch, size = (int(i) for i in np.unravel_index(spatial - adds, self._undo_shape))
-        undo = self._box(patch, size, frame, window)
-        return Move(None, 0, 0, undo, undo_one_in=self.one_in[size])
+    def region(self, move: Move, shape: tuple[int, ...], rng: np.random.Generator) -> Region:
+        """The pixels that a move means on a clip (T, H, W, 3); a fresh stroke is shifted within its cell."""
+        sides = []
+        for index, length in zip(move.centre, shape[1:3], strict=True):
+            side = min(max(2, round(move.size * length)), length)
+            within = rng.random() if move.act == "paint" else 0.5
+            middle = (index + within) * length / self.grid
+            start = min(max(round(middle - side / 2), 0), length - side)
+            sides.append(slice(start, start + side))
+        return Region(move.frames, *sides)
 
-    def _box(self, patch: int, size: int, frame: int, window: int) -> Box:
-        row, col = divmod(patch, self.grid)
-        rows, cols = self.sizes[size]
-        r0, c0 = _start(row, rows, self.grid), _start(col, cols, self.grid)
-        length = self.windows[window]
-        t0 = _start(frame, length, self.frames)
-        return Box(t0, t0 + length, r0, r0 + rows, c0, c0 + cols)
+    def _run(self, first: int, length: int, stride: int) -> slice:
+        """A run of `length` frames, `stride` apart, from `first` on; shorter where the clip ends.
 
+        One as long as the clip is all of its frames with the first one's remainder by the stride.
+        """
+        if length >= self.frames:
+            first %= stride
+        return slice(first, min(first + (length - 1) * stride + 1, self.frames), stride)
 
-def _start(centre: int, length: int, limit: int) -> int:
-    """First index of a run of `length` around `centre`, moved inside [0, limit)."""
-    return min(max(centre - (length - 1) // 2, 0), limit - length)
+    def _unflatten(self, spatial: int, temporal: int) -> tuple[list[int], list[int]]:
+        when = [int(i) for i in np.unravel_index(temporal, self._times)]
+        paints, boundary = int(np.prod(self._paints)), RESCALES.index("boundary")
+        if spatial < paints:
+            patch, size, scale, strength = (
+                int(i) for i in np.unravel_index(spatial, self._paints)
+            )
+            return [patch, size, 0, scale, 0, 0, strength, ACTS.index("paint"), boundary], [*when, 0]
+        patch, size = (int(i) for i in np.unravel_index(spatial - paints, self._undoes))
+        return [patch, size, 0, 0, 0, 0, 0, ACTS.index("undo"), boundary], [*when, 0]

@@ -8,16 +8,18 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from video_attack.envs.clip import Frames
-from video_attack.envs.game.mask import Box, MaskedClip, cell_edges
+from video_attack.envs.game.canvas import Canvas
+from video_attack.envs.game.mask import cell_edges
+from video_attack.envs.game.memory import SensitivityMemory
 
 Array = NDArray[np.float32]
 
 THUMBNAIL_CELL = 4  # pixels of the thumbnail per side of a cell
-PLANES = ("motion", "peak_motion", "brightness", "cost", "mask", "covered", "memory", "tried",
-          "last_add", "last_undo")  # fmt: skip
-ROWS = ("motion", "peak_motion", "cost", "mask", "memory", "tried", "last_add", "last_undo")  # fmt: skip
-STATUS = ("margin", "last_drop", "lowest_margin", "budget_left", "norm", "true_score",
-          "best_other_score", "flipped")  # fmt: skip
+PLANES = ("motion", "peak_motion", "brightness", "perturbation", "peak_perturbation",
+          "sensitivity", "certainty", "last_stroke")  # fmt: skip
+ROWS = ("motion", "peak_motion", "perturbation", "sensitivity", "certainty", "last_stroke")
+STATUS = ("margin", "clean_margin", "last_drop", "last_kept", "budget_left", "norm", "boundary_norm",
+          "true_score", "best_other_score", "flipped", "opposite_tried")  # fmt: skip
 
 
 class Sight(NamedTuple):
@@ -28,18 +30,15 @@ class Sight(NamedTuple):
         motion: mean absolute difference to the frame before, its median over the frame taken off
             (the camera's part), scaled to a maximum of 1.
         brightness: mean luminance in [0, 1], (G, G).
-        cost: what a fully distorted cell adds to the norm, scaled to a maximum of 1.
     """
 
     thumbnail: Frames
     motion: Array
     brightness: Array
-    cost: Array
 
 
-def look(masked: MaskedClip) -> Sight:
+def look(clip: Frames, grid: int) -> Sight:
     """Static features of a clip; costs a few milliseconds, once an episode."""
-    clip, grid = masked.original, masked.grid
     steps = len(clip)
     grey = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in clip])
     change = np.zeros(grey.shape, np.uint8)
@@ -56,7 +55,6 @@ def look(masked: MaskedClip) -> Sight:
         thumbnail=np.ascontiguousarray(thumbnail.transpose(2, 0, 1)).astype(np.uint8),
         motion=motion / max(float(motion.max()), 1e-6),
         brightness=cell_means(grey.mean(0, dtype=np.float32)[None], grid)[0] / np.float32(255),
-        cost=_scaled(masked.full_costs()),
     )
 
 
@@ -69,53 +67,33 @@ def cell_means(values: NDArray, grid: int) -> Array:
     return sums
 
 
-def _scaled(costs: NDArray[np.float64]) -> Array:
-    return (costs / max(float(costs.max()), 1e-12)).astype(np.float32)
-
-
-class SensitivityMemory:
-    """How the victim's answers moved with the cells that were changed.
-
-    Each answer's drop of the margin is credited to the cells that the move really changed: as it
-    is where distortion was added (or its draw changed), with its sign turned where it was taken
-    off. A cell keeps a running mean that forgets half at each new answer.
-
-    Attributes:
-        drop: float32 (T, G, G), credited drop of the margin, 0 where never tried.
-        tried: float32 (T, G, G), 1 where a move has changed the cell at least once.
-    """
-
-    def __init__(self, shape: tuple[int, int, int]) -> None:
-        self.drop, self.tried = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-
-    def credit(self, added: NDArray[np.bool_], taken: NDArray[np.bool_], drop: float) -> None:
-        """Credit one answer to the cells (T, G, G) that gained and that lost distortion."""
-        weight = np.where(self.tried > 0, np.float32(0.5), np.float32(1)) * (added | taken)
-        self.drop += weight * (np.where(added, drop, -drop).astype(np.float32) - self.drop)
-        self.tried[added | taken] = 1
-
-    def picture(self) -> Array:
-        """Drops (T, G, G), NaN where never tried."""
-        return np.where(self.tried > 0, self.drop, np.float32(np.nan))
-
-
 def observe(
-    sight: Sight, masked: MaskedClip, memory: SensitivityMemory,
-    add: Box | None, undo: Box | None, status: Array,
-) -> dict[str, dict[str, NDArray]]:  # fmt: skip
-    """Observations of both agents; see `observation_spaces` for shapes."""
-    mask = masked.mask
-    last_add, last_undo = _footprint(add, mask.shape), _footprint(undo, mask.shape)
-    drop = np.tanh(memory.drop * 5)
+    sight: Sight, canvas: Canvas, memory: SensitivityMemory, last: Array, status: Array
+) -> dict[str, dict[str, NDArray]]:
+    """Observations of both agents; see `observation_spaces` for shapes.
+
+    Args:
+        sight: of the clean clip.
+        canvas: the perturbation as it stands.
+        memory: of the episode.
+        last: (T, G, G), shares of the last move's energy.
+        status: see STATUS.
+    """
+    energy = faded(canvas.energy)
+    known, sure = memory.sensitivity(), memory.certainty()
+    # Where nothing was asked, 0; else weighted by how much is known.
+    def over(axis: int | tuple[int, int]) -> tuple[Array, Array]:
+        weight = sure.sum(axis)
+        return (known * sure).sum(axis) / np.maximum(weight, 1e-6), sure.max(axis)
+
     planes = np.stack([
-        sight.motion.mean(0), sight.motion.max(0), sight.brightness, sight.cost.mean(0),
-        mask.mean(0), (mask > 0).mean(0), drop.mean(0), memory.tried.mean(0),
-        last_add.max(0), last_undo.max(0),
+        sight.motion.mean(0), sight.motion.max(0), sight.brightness,
+        energy.mean(0), energy.max(0), *over(0), faded(last).max(0),
     ]).astype(np.float32)  # fmt: skip
     flat = (1, 2)
     rows = np.stack([
-        sight.motion.mean(flat), sight.motion.max(flat), sight.cost.mean(flat), mask.mean(flat),
-        drop.mean(flat), memory.tried.mean(flat), last_add.max(flat), last_undo.max(flat),
+        sight.motion.mean(flat), sight.motion.max(flat), energy.max(flat), *over(flat),
+        faded(last).max(flat),
     ]).astype(np.float32)  # fmt: skip
     return {
         "spatial": {"thumbnail": sight.thumbnail, "planes": planes, "status": status},
@@ -124,18 +102,16 @@ def observe(
 
 
 def joint_state(
-    sight: Sight, masked: MaskedClip, memory: SensitivityMemory, status: Array
+    sight: Sight, canvas: Canvas, memory: SensitivityMemory, status: Array
 ) -> Array:
-    """State for a centralised critic: motion, cost, mask and memory (T, G, G) each, and the status."""
-    volumes = (sight.motion, sight.cost, masked.mask, np.tanh(memory.drop * 5))
+    """State for a centralised critic: motion, perturbation, sensitivity, certainty (T, G, G), status."""
+    volumes = (sight.motion, faded(canvas.energy), memory.sensitivity(), memory.certainty())
     return np.concatenate([*(v.ravel() for v in volumes), status]).astype(np.float32)
 
 
-def _footprint(box: Box | None, shape: tuple[int, ...]) -> Array:
-    print_ = np.zeros(shape, np.float32)
-    if box is not None:
-        print_[box.cells] = 1
-    return print_
+def faded(energy: Array) -> Array:
+    """Energies (T, G, G) as square roots of their shares of the largest; 0 where all are 0."""
+    return np.sqrt(energy / max(float(energy.max()), 1e-12))
 
 
 def observation_spaces(frames: int, grid: int) -> dict[str, spaces.Dict]:

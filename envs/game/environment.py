@@ -1,4 +1,4 @@
-"""video_attack_v0: two agents, space and time, attack a video classifier (PettingZoo ParallelEnv)."""
+"""video_attack_v1: two agents, space and time, attack a video classifier (PettingZoo ParallelEnv)."""
 
 import logging
 from collections.abc import Generator
@@ -12,17 +12,12 @@ from pettingzoo import ParallelEnv
 from video_attack.envs.clip import Clip, Frames
 from video_attack.envs.datasets.base import BadClipError, ClipDataset, DatasetError
 from video_attack.envs.game.config import GameConfig
-from video_attack.envs.game.episode import (
-    AGENTS,
-    Distort,
-    Episode,
-    choose_goal,
-    distorted_draws,
-    open_ledger,
-)
+from video_attack.envs.game.bound import BoundConfig
+from video_attack.envs.game.episode import AGENTS, Episode, choose_goal, open_ledger
+from video_attack.envs.game.palette import Distort, Palette, distorted_draws
 from video_attack.envs.game.ledger import Ledger, converse
 from video_attack.envs.game.moves import Moves
-from video_attack.envs.game.observation import flat_space, flatten, observation_spaces, state_space
+from video_attack.envs.game.observation import faded, flat_space, flatten, observation_spaces, state_space
 from video_attack.envs.game.render import panel
 from video_attack.envs.victims.base import Scores, Victim
 
@@ -56,11 +51,11 @@ class VideoAttackEnv(ParallelEnv):
 
     | | spatial | temporal |
     |---|---|---|
-    | says | where to distort and undo, how strongly | when (windows of frames) |
-    | action | MultiDiscrete [patch, size, level, draw, undo patch, undo size + 1] | MultiDiscrete [frame, window, undo frame, undo window] |
-    | observation | Dict: thumbnail uint8 (4, 4G, 4G), planes (11, G, G), status (8,) | Dict: rows (9, T), status (8,) |
+    | says | where, with what, how strongly; paint, turn, weaken or undo | when: any frame, run, or every k-th frame |
+    | action | MultiDiscrete [patch, size, version, scale, orientation, colour, strength, act, rescale] | MultiDiscrete [frame, window, stride, flicker] |
+    | observation | Dict: thumbnail uint8 (4, 4G, 4G), planes (8, G, G), status (11,) | Dict: rows (6, T), status (11,) |
 
-    Both get the same reward and the same flags. `state()`: float32 (4*T*G*G + 8,).
+    Both get the same reward and the same flags. `state()`: float32 (4*T*G*G + 11,).
     A step is one query, counted by the episode's ledger, as is the clean clip at reset.
     `infos[agent]`: queries, margin, norm, success.
 
@@ -70,14 +65,16 @@ class VideoAttackEnv(ParallelEnv):
         distort: any callable (clip, severity, rng) -> clip.
         severity: 1 to 5, handed to `distort`.
         config: rules and reward weights.
+        bound: where attacked clips may lie; default: between the clean and the distorted clip.
         flat_obs: observations as one float32 Box.
         flat_actions: one Discrete an agent (a move then either adds or undoes).
         render_mode: None or "rgb_array".
 
-    `reset(options={"clip": i})` chooses the clip. Version history: v0, first version.
+    `reset(options={"clip": i})` chooses the clip. Version history: v1, any patch, frame,
+    texture and strength, free bounds, shrinking after the flip; v0, boxes of a mask.
     """  # noqa: E501 - a table row cannot be broken
 
-    metadata = {"name": "video_attack_v0", "render_modes": ["rgb_array"], "is_parallelizable": True}  # noqa: RUF012 - PettingZoo's own form
+    metadata = {"name": "video_attack_v1", "render_modes": ["rgb_array"], "is_parallelizable": True}  # noqa: RUF012 - PettingZoo's own form
 
     def __init__(
         self,
@@ -87,6 +84,7 @@ class VideoAttackEnv(ParallelEnv):
         *,
         severity: int = 5,
         config: GameConfig | None = None,
+        bound: BoundConfig | None = None,
         flat_obs: bool = False,
         flat_actions: bool = False,
         render_mode: str | None = None,
@@ -103,7 +101,9 @@ class VideoAttackEnv(ParallelEnv):
         self.possible_agents = list(AGENTS)
         self.agents: list[str] = []
         frames, grid = victim.sampling.frames, self.config.grid
-        self.moves = Moves(self.config, frames, flat=flat_actions)
+        self.bound = bound or BoundConfig()
+        palette = Palette(distort, self.bound, self.config)
+        self.moves = Moves(self.config, palette, frames, flat=flat_actions)
         self.action_spaces = dict(self.moves.spaces)
         self.observation_spaces: dict[str, spaces.Space] = {
             agent: flat_space(space) if flat_obs else space
@@ -161,10 +161,13 @@ class VideoAttackEnv(ParallelEnv):
                     f"no clip to attack (tried {len(self._unusable)}): the victim gets them wrong, "
                     "they are of the target class, or cannot be read"
                 )
-        draws = distorted_draws(
+        versions = distorted_draws(
             self.distort, clip.frames, self.severity, self.config.draws, self._rng
         )
-        self.episode = Episode(ledger, clean, draws, self.config, self.moves, self._rng)
+        bound = self.bound.around(clip.frames, versions)
+        self.episode = Episode(
+            ledger, clean, versions, bound, self.config, self.moves, self._rng
+        )
         self.agents = list(AGENTS)
         return self._observations(), self._infos()
 
@@ -189,7 +192,7 @@ class VideoAttackEnv(ParallelEnv):
         return step
 
     def state(self) -> NDArray[np.float32]:
-        """Joint state, float32 (4*T*G*G + 8,): motion, cost, mask, memory, status."""
+        """Joint state, float32 (4*T*G*G + 11,): motion, perturbation, sensitivity, certainty, status."""
         if self.episode is None:
             raise RuntimeError("no episode yet: call reset() before state()")
         return self.episode.state()
@@ -197,14 +200,14 @@ class VideoAttackEnv(ParallelEnv):
     def render(self) -> Frames | None:
         """uint8 (H', W', 3): original | distorted | difference with mask | scores.
 
-        Shows the frame that carries most of the mask.
+        Shows the frame that carries most of the perturbation.
         """
         if self.render_mode is None or self.episode is None:
             return None
-        masked, ledger = self.episode.masked, self.episode.ledger
+        canvas, ledger = self.episode.canvas, self.episode.ledger
         return panel(
-            masked.original, masked.frames, masked.mask, self.episode.scores,
-            self.victim.classes, ledger.clip.label, int(masked.mask.mean((1, 2)).argmax()),
+            canvas.clean, canvas.frames, faded(canvas.energy), self.episode.scores,
+            self.victim.classes, ledger.clip.label, int(canvas.energy.sum((1, 2)).argmax()),
             caption=f"query {ledger.spent} of {ledger.budget}", clean_scores=ledger.clean_scores,
         )  # fmt: skip
 
@@ -237,7 +240,7 @@ class VideoAttackEnv(ParallelEnv):
         info = {
             "queries": ledger.spent,
             "margin": self.episode.margin,
-            "norm": self.episode.masked.norm(),
+            "norm": self.episode.canvas.norm(),
             "success": self.episode.flipped,
         }
         return {agent: dict(info) for agent in AGENTS}
