@@ -20,7 +20,7 @@ from video_attack.envs.datasets.base import ClipDataset
 from video_attack.envs.distortions.gaussian_noise import gaussian_noise
 from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.ledger import converse
-from video_attack.envs.game.video_attack_v0 import VideoAttackEnv
+from video_attack.envs.game.environment import VideoAttackEnv
 from video_attack.envs.victims.base import Scores, Victim
 from video_attack.envs.victims.i3d import I3D
 

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video_attack.envs.clip import Clip, Frames
-from video_attack.envs.game.bound import Bound
+from video_attack.envs.game.bound import Bound, BoundConfig
 from video_attack.envs.game.config import GameConfig
-from video_attack.envs.game.episode import Distort, choose_goal, distorted_draws, open_ledger
+from video_attack.envs.game.episode import choose_goal, open_ledger
+from video_attack.envs.game.palette import Distort, distorted_draws
 from video_attack.envs.game.ledger import BudgetExhausted, Ledger, Talk, converse
 from video_attack.envs.game.threat import Goal
 from video_attack.envs.victims.base import Scores, Victim
@@ -42,7 +43,12 @@ class Rules:
     severity: int
     classes: int
     frames: int
-    eps: int | None = None
+    bound: BoundConfig = field(default_factory=BoundConfig)
+
+    @property
+    def eps(self) -> int | None:
+        """The Linf bound in levels, or None."""
+        return self.bound.eps
 
 
 @dataclass
@@ -151,6 +157,4 @@ class Attack(ABC):
     def _task(self, ledger: Ledger, clean: NDArray[np.float32], rng: np.random.Generator) -> Task:
         rules, frames = self.rules, ledger.clip.frames
         distorted = distorted_draws(rules.distort, frames, rules.severity, rules.game.draws, rng)
-        eps = rules.eps
-        bound = Bound.linf(frames, eps) if eps else Bound.between(frames, distorted)
-        return Task(ledger, clean, distorted, bound, rng)
+        return Task(ledger, clean, distorted, rules.bound.around(frames, distorted), rng)

@@ -6,6 +6,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
+from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.config import GameConfig
 
 
@@ -25,6 +26,7 @@ class AlgoConfig:
     entropy: float = MISSING
     value_loss: float = MISSING
     grad_clip: float = MISSING
+    sharpness: float = MISSING
 
 
 @dataclass
@@ -60,6 +62,7 @@ class RunConfig:
     distortion: Any = MISSING
     defence: Any = MISSING
     env: GameConfig = field(default_factory=GameConfig)
+    bound: BoundConfig = field(default_factory=BoundConfig)
     seed: int = MISSING
     run_dir: str = MISSING
     clips: int = MISSING
@@ -81,17 +84,9 @@ class TrainConfig(RunConfig):
 
 
 @dataclass
-class BoundConfig:
-    """Where attacked clips may lie; see conf/bound/."""
-
-    eps: int | None = MISSING
-
-
-@dataclass
 class EvaluateConfig(RunConfig):
     """conf/evaluate.yaml."""
 
-    bound: BoundConfig = field(default_factory=BoundConfig)
     attack: Any = None  # None where `attacks` holds them all
     attacks: dict[str, Any] = field(default_factory=dict)
     codec_in_loop: str | None = MISSING

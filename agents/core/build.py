@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from video_attack.agents.core.errors import USER_ERRORS, ConfigError
-from video_attack.envs.game.episode import Distort
+from video_attack.envs.game.palette import Distort
 
 HOME = Path(__file__).parents[2]  # holds envs/ and agents/, in a checkout as in an installed wheel
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,16 @@ if TYPE_CHECKING:  # evaluation reads run folders without Ray
 LAST = "last.pt"  # the one checkpoint of a fine-tuning run
 
 
-def save(algo: Algorithm, folder: Path, state: dict[str, Any], keep: int) -> None:
+def save(
+    algo: Algorithm,
+    folder: Path,
+    state: dict[str, Any],
+    keep: int,
+    also: Mapping[str, Callable[[Path], None]] | None = None,
+) -> None:
     """Save RLlib's state and our counters below `folder`, then drop all but the newest `keep`.
+
+    `also` names further files of the checkpoint, each with what writes it.
 
     Raises:
         OSError: the disk is full or cannot be written; older checkpoints are kept.
@@ -28,6 +37,8 @@ def save(algo: Algorithm, folder: Path, state: dict[str, Any], keep: int) -> Non
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         algo.save_to_path(str(temporary.absolute() / "rllib"))
+        for name, write in (also or {}).items():
+            write(temporary / name)
         (temporary / "state.json").write_text(json.dumps(state))
         shutil.rmtree(final, ignore_errors=True)
         temporary.rename(final)

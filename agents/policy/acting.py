@@ -19,7 +19,7 @@ from video_attack.envs.game.moves import Moves
 from video_attack.envs.victims.base import VictimError
 from video_attack.envs.victims.weights import load_into, load_state
 
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass
@@ -29,7 +29,8 @@ class Policy:
     Attributes:
         actors: network of each agent.
         game: the rules of training, as plain values.
-        frames: of a clip.
+        frames: of a clip in training.
+        parts: number of choices in each part of each agent's action.
         distortion: config group of the distortion of training, or None if it is not known.
         hidden: channels of the networks.
         facts: what is known of the training (iteration, queries, validation success ...).
@@ -38,25 +39,29 @@ class Policy:
     actors: dict[str, Actor]
     game: dict[str, Any]
     frames: int
+    parts: dict[str, list[int]]
     distortion: dict[str, Any] | None
     hidden: int
     facts: dict[str, Any]
 
     @classmethod
     def fresh(
-        cls,
-        config: GameConfig,
-        frames: int,
-        hidden: int,
-        distortion: Mapping[str, Any] | None = None,
+        cls, moves: Moves, hidden: int, distortion: Mapping[str, Any] | None = None
     ) -> "Policy":
         """Untrained actors for a game."""
-        actors = {
-            agent: make_actor(agent, parts, hidden)
-            for agent, parts in action_parts(config, frames).items()
-        }
+        parts = {"spatial": moves.spatial_parts, "temporal": moves.temporal_parts}
+        actors = {agent: make_actor(agent, parts[agent], hidden).eval() for agent in AGENTS}
         known = dict(distortion) if distortion else None
-        return cls(actors, asdict(config), frames, known, hidden, {})
+        return cls(actors, asdict(moves.config), moves.frames, parts, known, hidden, {})
+
+    def check(self, moves: Moves) -> None:
+        """Raise PolicyError unless these actors can play this game; clips may have other lengths."""
+        here = {"spatial": moves.spatial_parts, "temporal": [self.frames, *moves.temporal_parts[1:]]}
+        if here != self.parts:
+            raise PolicyError(
+                f"the policy chooses from {self.parts}, this game from {here}: play under the bound and "
+                "the distortion that it was trained with (bound=..., distortion=...), or train again"
+            )
 
     def game_under(self, rules: GameConfig) -> GameConfig:
         """The game of training with what a comparison fixes: budget, clean-up, norm and target."""
@@ -81,7 +86,9 @@ class Policy:
             logits = actor(obs)[0].numpy().astype(np.float64)
             if not greedy:
                 logits = logits + rng.gumbel(size=logits.shape)  # the Gumbel-max trick
-            parts = np.split(logits, np.cumsum(actor.parts)[:-1])
+            rest = actor.parts[1:]
+            ends = np.cumsum([len(logits) - sum(rest), *rest])[:-1]
+            parts = np.split(logits, ends)
             actions[agent] = np.array([int(part.argmax()) for part in parts])
         return actions
 
@@ -91,6 +98,7 @@ class Policy:
             "format": FORMAT,
             "game": self.game,
             "frames": self.frames,
+            "parts": self.parts,
             "distortion": self.distortion,
             "hidden": self.hidden,
             "facts": self.facts,
@@ -112,7 +120,7 @@ class Policy:
             content = load_state(path)
         except VictimError as fault:  # the loader's word for any file that is no checkpoint
             raise PolicyError(f"no usable policy: {fault}") from fault
-        needed = ("game", "frames", "distortion", "hidden", "facts")
+        needed = ("game", "frames", "parts", "distortion", "hidden", "facts")
         if content.get("format") != FORMAT or not {"actors", *needed} <= content.keys():
             raise PolicyError(
                 f"{path} is no policy file of format {FORMAT}: name a run's policy.pt, or train again"
@@ -123,9 +131,8 @@ class Policy:
                 "train again with train.py"
             )
         policy = cls({}, *(content[key] for key in needed))
-        parts = action_parts(game_from(policy.game), policy.frames)
         for agent, state in content["actors"].items():
-            actor = make_actor(agent, parts[agent], policy.hidden)
+            actor = make_actor(agent, policy.parts[agent], policy.hidden)
             load_into(actor, state, f"{path} ({agent})")
             policy.actors[agent] = actor.eval()
         return policy
@@ -135,12 +142,6 @@ class Policy:
         for agent, state in states.items():
             self.actors[agent].load_state_dict(dict(state))
             self.actors[agent].eval()
-
-
-def action_parts(config: GameConfig, frames: int) -> dict[str, list[int]]:
-    """Number of choices in each part of each agent's action."""
-    moves = Moves(config, frames)
-    return {agent: [int(n) for n in space.nvec] for agent, space in moves.spaces.items()}  # type: ignore[attr-defined] # not flat, so MultiDiscrete
 
 
 def game_from(plain: Mapping[str, Any]) -> GameConfig:

@@ -6,9 +6,14 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from video_attack.envs.game.moves import ACTS, RESCALES, SPATIAL
 from video_attack.envs.game.observation import PLANES, ROWS, STATUS, THUMBNAIL_CELL
 
 Observation = Mapping[str, Tensor]
+
+# Shares of an untrained agent's choices.
+ACTS_AT_FIRST = {"paint": 0.85, "opposite": 0.1, "weaken": 0.03, "undo": 0.02}
+RESCALES_AT_FIRST = {"leave": 0.1, "boundary": 0.7, "3 %": 0.1, "10 %": 0.1}
 
 
 class SpatialTrunk(nn.Module):
@@ -70,45 +75,47 @@ Trunk = SpatialTrunk | TemporalTrunk
 class Actor(nn.Module):
     """A trunk with one group of logits per part of a MultiDiscrete action.
 
-    Parts that choose a place (a patch, or a frame) are read off the features there, so that what
-    is learned about one place serves all; the others are read off the pooled features.
+    The first part chooses a place (a patch, or a frame) and is read off the features there, so that what
+    is learned about one place serves all; the others are read off the pooled features, and off the
+    status by a short path. To all of them a table is added: what training has learned of this victim's
+    places, frames and textures, see `video_attack.agents.policy.sensitivity`.
 
     Args:
         trunk: SpatialTrunk or TemporalTrunk.
-        parts: number of choices of each part.
-        places: number of patches (spatial) or frames (temporal).
-        places_at: which parts choose a place.
+        parts: number of choices of each part, that of places first.
     """
 
-    def __init__(
-        self,
-        trunk: Trunk,
-        parts: Sequence[int],
-        places: int,
-        places_at: Sequence[int],
-    ) -> None:
+    table: Tensor
+
+    def __init__(self, trunk: Trunk, parts: Sequence[int]) -> None:
         super().__init__()
-        self.trunk, self.parts, self.places_at = trunk, list(parts), list(places_at)
-        if any(self.parts[i] != places for i in self.places_at):
-            raise ValueError(f"parts {self.places_at} of {self.parts} must have {places} choices")
-        self.choices = [n for i, n in enumerate(self.parts) if i not in self.places_at]
-        self.place = nn.Linear(trunk.channels, len(self.places_at))
+        self.trunk, self.parts = trunk, list(parts)
+        self.place = nn.Linear(trunk.channels, 1)
+        choices = sum(self.parts[1:])
         self.pooled = nn.Sequential(
-            nn.Linear(2 * trunk.channels, 64), nn.ReLU(), nn.Linear(64, sum(self.choices))
+            nn.Linear(2 * trunk.channels, 64), nn.ReLU(), nn.Linear(64, choices)
         )
+        self.short = nn.Linear(len(STATUS), choices, bias=False)
         for head in (self.place, self.pooled[-1]):
             assert isinstance(head, nn.Linear)  # tells the type checker
             nn.init.orthogonal_(head.weight, 0.01)
             nn.init.zeros_(head.bias)
+        nn.init.zeros_(self.short.weight)
+        self.register_buffer("table", torch.zeros(sum(self.parts)))
 
     def forward(self, obs: Observation) -> Tensor:
-        """Logits (B, sum(parts)), the parts one after another."""
+        """Logits (B, places + sum(parts[1:])), the parts one after another.
+
+        Clips of another number of frames than in training have as many places; the table is read anew
+        from its start where they are more.
+        """
         features = self.trunk(obs).flatten(2)
-        places = iter(self.place(features.transpose(1, 2)).unbind(-1))
-        choices = iter(self.pooled(pool(features)).split(self.choices, dim=1))
-        return torch.cat(
-            [next(places if i in self.places_at else choices) for i in range(len(self.parts))], 1
-        )
+        places = self.place(features.transpose(1, 2)).squeeze(-1)
+        choices = self.pooled(pool(features)) + self.short(obs["status"].float())
+        known = self.parts[0]
+        rows = torch.arange(places.shape[1], device=places.device) % known
+        table = torch.cat([self.table[rows], self.table[known:]])
+        return torch.cat([places, choices], 1) + table
 
 
 class Critic(nn.Module):
@@ -150,15 +157,21 @@ def pool(features: Tensor) -> Tensor:
 
 
 def make_actor(agent: str, parts: Sequence[int], hidden: int) -> Actor:
-    """The actor of an agent, from the parts of its MultiDiscrete action (see envs/game/moves.py)."""
-    if agent == "spatial":
-        actor = Actor(SpatialTrunk(hidden), parts, parts[0], (0, 4))
-        last = actor.pooled[-1]
-        assert isinstance(last, nn.Linear)  # tells the type checker
-        with torch.no_grad():  # no undoing in 19 of 20 moves: by chance alone it spoils most
-            last.bias[-parts[5]] = math.log(19 * max(parts[5] - 1, 1))
-        return actor
-    return Actor(TemporalTrunk(hidden), parts, parts[0], (0, 2))
+    """The actor of an agent, from the parts of its MultiDiscrete action (see `Moves`)."""
+    if agent == "temporal":
+        return Actor(TemporalTrunk(hidden), parts)
+    actor = Actor(SpatialTrunk(hidden), parts)
+    last = actor.pooled[-1]
+    assert isinstance(last, nn.Linear)  # tells the type checker
+    with torch.no_grad():  # to begin with, mostly what plain random search does
+        for name, names, liked in (("act", ACTS, ACTS_AT_FIRST), ("rescale", RESCALES, RESCALES_AT_FIRST)):
+            start = sum(parts[1 : SPATIAL.index(name)])
+            for choice in names:
+                last.bias[start + names.index(choice)] = math.log(liked[choice])
+        # A stroke that did not pay is turned more often than not.
+        start = sum(parts[1 : SPATIAL.index("act")]) + ACTS.index("opposite")
+        actor.short.weight[start, STATUS.index("may_turn")] = math.log(30)
+    return actor
 
 
 def make_critic(agent: str, hidden: int) -> Critic:

@@ -12,10 +12,12 @@ from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.policy.acting import game_from
 from video_attack.envs.datasets.base import ClipDataset, Part
 from video_attack.envs.game.config import GameConfig
-from video_attack.envs.game.episode import Distort, choose_goal, distorted_draws
+from video_attack.envs.game.bound import BoundConfig
+from video_attack.envs.game.environment import VideoAttackEnv
+from video_attack.envs.game.episode import choose_goal
 from video_attack.envs.game.mask import cell_edges
 from video_attack.envs.game.threat import check_answers
-from video_attack.envs.game.video_attack_v0 import VideoAttackEnv
+from video_attack.envs.game.palette import Distort, distorted_draws
 from video_attack.envs.metrics.perceptual import Lpips
 from video_attack.envs.victims.base import Victim
 from video_attack.envs.victims.defended import Defended
@@ -34,6 +36,7 @@ class Setting:
     distort: Distort
     severity: int
     game: GameConfig
+    bound: BoundConfig = field(default_factory=BoundConfig)
     _datasets: dict[str, ClipDataset] = field(default_factory=dict)
 
     def dataset(self, part: Part) -> ClipDataset:
@@ -49,14 +52,14 @@ class Setting:
         """The environment on one part; environments of one setting share its victim."""
         return VideoAttackEnv(
             self.victim, self.dataset(part), self.distort,
-            severity=self.severity, config=self.game,
+            severity=self.severity, config=self.game, bound=self.bound,
         )  # fmt: skip
 
     def rules(self) -> Rules:
         """The rules for attacks."""
         return Rules(
             self.game, self.distort, self.severity, len(self.victim.classes),
-            self.victim.sampling.frames, (self.config.get("bound") or {}).get("eps"),
+            self.victim.sampling.frames, self.bound,
         )  # fmt: skip
 
     def attack(self, config: Mapping[str, Any], **given: Any) -> Attack:
@@ -68,6 +71,14 @@ def build_game(config: Mapping[str, Any]) -> GameConfig:
     """Game rules from the plain config group `env`."""
     try:
         return game_from(config)
+    except ValueError as fault:
+        raise ConfigError(str(fault)) from fault
+
+
+def build_bound(config: Mapping[str, Any]) -> BoundConfig:
+    """The bound from the plain config group `bound`; a distortion where there is none."""
+    try:
+        return BoundConfig(**config)
     except ValueError as fault:
         raise ConfigError(str(fault)) from fault
 
@@ -121,6 +132,7 @@ def build_setting(config: Mapping[str, Any]) -> Setting:
         distort=build_distort(config["distortion"]),
         severity=config["distortion"]["severity"],
         game=build_game(config["env"]),
+        bound=build_bound(config.get("bound") or {}),
     )
     try_out(setting)
     return setting
@@ -148,9 +160,6 @@ def try_out(setting: Setting) -> None:
         distorted_draws(setting.distort, black, setting.severity, game.draws, rng)
     except (ValueError, TypeError) as fault:
         raise ConfigError(f"the game cannot be played: {fault}") from fault
-    eps = (setting.config.get("bound") or {}).get("eps")
-    if eps is not None and not 1 <= eps <= 255:
-        raise ConfigError(f"bound.eps={eps}: choose from 1 to 255")
 
 
 def build_victim(config: Mapping[str, Any]) -> Victim:

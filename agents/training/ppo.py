@@ -38,7 +38,7 @@ def ppo_config(config: dict[str, Any], frames: int, seed_salt: int) -> PPOConfig
     context = {
         "setting": {
             key: config.get(key)
-            for key in ("dataset", "model", "defence", "distortion", "env", "victim_actor")
+            for key in ("dataset", "model", "defence", "distortion", "env", "bound", "victim_actor")
         },
         "central": algo["central"],
         "seed_salt": seed_salt,

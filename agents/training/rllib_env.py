@@ -11,9 +11,10 @@ from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
 from ray.rllib.env.vector.sync_vector_multi_agent_env import SyncVectorMultiAgentEnv
 
 from video_attack.agents.setup.setting import Setting, build_setting
+from video_attack.agents.policy.sensitivity import Answer
 from video_attack.envs.game.episode import AGENTS
 from video_attack.envs.game.ledger import converse
-from video_attack.envs.game.video_attack_v0 import VideoAttackEnv
+from video_attack.envs.game.environment import VideoAttackEnv
 
 
 class RllibAttackEnv(MultiAgentEnv):
@@ -75,6 +76,7 @@ class AttackVectorEnv(SyncVectorMultiAgentEnv):
         games = [RllibAttackEnv(setting.env("train"), central) for _ in range(num_envs)]
         super().__init__([lambda game=game: game for game in games], copy=False)
         self._finished: list[dict[str, float]] = []
+        self._answers: list[Answer] = []
         self._reported = 0
         self._returns = [0.0] * num_envs
 
@@ -89,6 +91,11 @@ class AttackVectorEnv(SyncVectorMultiAgentEnv):
         report = self._finished, queries - self._reported
         self._finished, self._reported = [], queries
         return report
+
+    def take_answers(self) -> list[Answer]:
+        """The answers to fresh strokes since the last call."""
+        answers, self._answers = self._answers, []
+        return answers
 
     def reset(
         self, *, seed: int | Sequence[int] | None = None, options: dict | None = None
@@ -118,6 +125,7 @@ class AttackVectorEnv(SyncVectorMultiAgentEnv):
             if fresh[i]:
                 self._note_reset(i, result)
             else:
+                self._note_answer(i, actions[i])
                 self._note_step(i, result)
         self._autoreset_envs = np.array([flags["__all__"] for flags in self._terminations])
         return (
@@ -131,6 +139,14 @@ class AttackVectorEnv(SyncVectorMultiAgentEnv):
         self._rewards[i] = dict.fromkeys(AGENTS, 0.0)
         self._terminations[i], self._truncations[i] = going_on, dict(going_on)
         self._returns[i] = 0.0
+
+    def _note_answer(self, i: int, actions: dict[str, Any]) -> None:
+        """Keep what the last answer said of a fresh stroke, unless it was too faint to be seen."""
+        episode = self.envs[i].env.episode
+        drop, norm = episode.slope
+        if episode.move.act == "paint" and norm > 0.1 * episode.move.strength:
+            chosen = (np.asarray(actions[agent], np.int64) for agent in AGENTS)
+            self._answers.append(Answer(*chosen, drop, norm))
 
     def _note_step(self, i: int, result: tuple[dict, dict, dict, dict, dict]) -> None:
         (

@@ -22,11 +22,14 @@ from video_attack.agents.core.progress import Progress
 from video_attack.agents.evaluation.arena import attack_clips
 from video_attack.agents.evaluation.runner import evaluate
 from video_attack.agents.policy.acting import Policy
+from video_attack.agents.policy.sensitivity import SensitivityTables
 from video_attack.agents.report.figures.pictures import learning_curve_picture
 from video_attack.agents.setup.setting import Setting, build_setting
 from video_attack.agents.training.ppo import ppo_config
 from video_attack.envs.datasets.base import DatasetError
 from video_attack.envs.game.episode import AGENTS
+from video_attack.envs.game.moves import Moves
+from video_attack.envs.game.palette import Palette
 from video_attack.envs.metrics.summary import summary
 from video_attack.envs.victims.base import VictimError
 
@@ -102,9 +105,14 @@ class Trainer:
         self.algo = ppo_config(config, frames, seed_salt=self.state["resumes"]).build_algo()
         if config["resume"]:
             checkpoints.restore(self.algo, self.folder)
-        self.policy = Policy.fresh(
-            setting.game, frames, config["algo"]["hidden"], config["distortion"]
+        palette = Palette(setting.distort, setting.bound, setting.game)
+        moves = Moves(setting.game, palette, frames)
+        self.policy = Policy.fresh(moves, config["algo"]["hidden"], config["distortion"])
+        self.sensitivity = SensitivityTables(
+            self.policy.parts, setting.game.grid, config["algo"]["sharpness"]
         )
+        if config["resume"]:
+            self.sensitivity.load(checkpoints.saved(self.folder)[-1] / "sensitivity.pt")
         self.best = self._best_so_far()
         self.lines = run_dir / "progress.jsonl"
         self._forget_what_is_done_again()
@@ -139,6 +147,7 @@ class Trainer:
         """One PPO iteration with its records, validation (when due) and checkpoint."""
         began = time.monotonic()
         result = self.algo.train()
+        self._learn_sensitivity()
         attack = result["env_runners"].get("attack", {})
         if "asked" not in attack:
             raise VictimError(
@@ -156,15 +165,35 @@ class Trainer:
             facts |= self.validate()
         self.state["seconds"] += time.monotonic() - began
         self._record(facts, result)
-        checkpoints.save(self.algo, self.folder, self.state, self.config["keep"])
+        checkpoints.save(
+            self.algo, self.folder, self.state, self.config["keep"],
+            {"sensitivity.pt": self.sensitivity.save},
+        )  # fmt: skip
         return facts
+
+    def _learn_sensitivity(self) -> None:
+        """Fit the tables to all answers so far, and let the agents go on from them."""
+        runners = self.algo.env_runner_group
+        for answers in runners.foreach_env_runner(lambda runner: runner.env.take_answers()):
+            self.sensitivity.answers += answers
+        self.sensitivity.fit()
+        tables = {agent: self.sensitivity.logits(agent) for agent in AGENTS}
+
+        def put(learner: Any) -> None:
+            for agent, table in tables.items():
+                learner.module[agent].actor.table.copy_(table)
+
+        self.algo.learner_group.foreach_learner(put)
+        runners.sync_weights(
+            from_worker_or_learner_group=self.algo.learner_group, inference_only=True
+        )
 
     def validate(self) -> dict[str, float]:
         """Attack validation clips with the present policies; keep them if they are the best."""
         self.policy.load_actors(
             {agent: self.algo.get_module(agent).actor.state_dict() for agent in AGENTS}
         )
-        attack = Marl(self.setting.rules(), self.policy, patience=0)  # what was learned, alone
+        attack = Marl(self.setting.rules(), self.policy)
         records = attack_clips(
             attack, self.setting, "validation", self.config["validation"]["clips"],
             seed=self.config["seed"], width=self.config["side_by_side"],

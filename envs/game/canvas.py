@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from video_attack.envs.clip import Frames
 from video_attack.envs.game.bound import Bound
 from video_attack.envs.game.mask import cell_edges, pixel_costs, total_norm
 

@@ -103,7 +103,7 @@ class Episode:
         self._stroke_norm = self._expected = 0.0
         self._before = self.canvas.snapshot()
         self._changed = np.zeros_like(self.canvas.energy)
-        self._last_drop, self._kept, self._opposite = 0.0, True, False
+        self._last_drop, self._kept = 0.0, True
         self._was_flipped = False
 
     def begin(self, actions: dict[str, Any]) -> Frames:
@@ -118,15 +118,16 @@ class Episode:
         """Make a move; returns the clip to be asked about, (1, T, H, W, 3)."""
         self._before = self.canvas.snapshot()
         energy = self._before[2]
-        self.move, self._opposite = move, move.act == "opposite" and self._stroke is not None
+        region = self.moves.region(move, self.canvas.clean.shape, self._rng)
+        self.move = move = self._possible(move, region)
         if move.act in ("weaken", "undo"):
-            region = self.moves.region(move, self.canvas.clean.shape, self._rng)
             self.canvas.weaken(region, WEAKEN if move.act == "weaken" else 0.0)
+            self._stroke_norm = 0.0
         else:
-            region, block = self._next_stroke(move)
+            region, block = self._next_stroke(move, region)
             self.canvas.paint(region, block)
+            self._stroke_norm = self._moved(region)
         self._changed = np.abs(self.canvas.energy - energy)
-        self._stroke_norm = self._moved(region) if move.act in ("paint", "opposite") else 0.0
         if self._was_flipped:
             self._rescale(move.rescale)
         return self.canvas.frames[None]
@@ -184,6 +185,11 @@ class Episode:
         return min(norm * self._clean_gap * (1 + INSIDE) / fallen, self._reference)
 
     @property
+    def may_turn(self) -> bool:
+        """Whether the last move was a fresh stroke that did not pay: its opposite was not tried."""
+        return self.move is not None and self.move.act == "paint" and not self._kept
+
+    @property
     def flipped(self) -> bool:
         """Whether some clip of this episode reached the goal."""
         return self.ledger.first_success is not None
@@ -202,13 +208,19 @@ class Episode:
         """Joint state for a centralised critic."""
         return joint_state(self.sight, self.canvas, self.memory, self._status())
 
-    def _next_stroke(self, move: Move) -> tuple[Region, Block]:
+    def _possible(self, move: Move, region: Region) -> Move:
+        """The move, or a fresh stroke in its place where there is nothing to turn or to take away."""
+        idle = self._stroke is None
+        if move.act in ("weaken", "undo"):
+            idle = not self.canvas.delta[region].any()
+        return move._replace(act="paint") if idle and move.act != "paint" else move
+
+    def _next_stroke(self, move: Move, region: Region) -> tuple[Region, Block]:
         """The last stroke turned, or a fresh one of the move's strength."""
-        if self._opposite and self._stroke is not None:
+        if move.act == "opposite" and self._stroke is not None:
             region, block = self._stroke
             self._stroke = region, -block
             return self._stroke
-        region = self.moves.region(move, self.canvas.clean.shape, self._rng)
         block = self.moves.palette.block(
             self.canvas.clean, self.versions, region, move.paint, self._rng
         )
@@ -249,6 +261,6 @@ class Episode:
         values = (
             self.margin, self._clean_margin, np.tanh(self._last_drop), float(self._kept),
             ledger.left / ledger.budget, *shown, self.scores[wins],
-            np.delete(self.scores, wins).max(), self.flipped, self._opposite,
+            np.delete(self.scores, wins).max(), self.flipped, self.may_turn,
         )  # fmt: skip
         return np.clip(np.asarray(values, np.float32), -1, 1)

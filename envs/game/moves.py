@@ -64,7 +64,7 @@ class Moves:
     def __init__(self, config: GameConfig, palette: Palette, frames: int, flat: bool = False) -> None:
         self.config, self.palette, self.frames, self.flat = config, palette, frames, flat
         self.grid = config.grid
-        self.windows = sorted({min(int(window), frames) for window in config.windows})
+        self.windows = [min(int(window), frames) for window in config.windows]
         patches, sizes, strengths = self.grid**2, len(config.sizes), len(config.strengths)
         self.spatial_parts = [
             patches, sizes, palette.versions, palette.scales, palette.orientations, palette.colours,

@@ -19,7 +19,7 @@ PLANES = ("motion", "peak_motion", "brightness", "perturbation", "peak_perturbat
           "sensitivity", "certainty", "last_stroke")  # fmt: skip
 ROWS = ("motion", "peak_motion", "perturbation", "sensitivity", "certainty", "last_stroke")
 STATUS = ("margin", "clean_margin", "last_drop", "last_kept", "budget_left", "norm", "boundary_norm",
-          "true_score", "best_other_score", "flipped", "opposite_tried")  # fmt: skip
+          "true_score", "best_other_score", "flipped", "may_turn")  # fmt: skip
 
 
 class Sight(NamedTuple):
