@@ -41,6 +41,7 @@ class Contender(Attack):
     def __init__(self, name: str, attack: Attack, codec_in_loop: str | None = None) -> None:
         super().__init__(attack.rules)
         self.name, self.codec_in_loop, self.method = name, codec_in_loop, attack
+        self.shrinks = attack.shrinks
         self.through = parse_codec(codec_in_loop)
 
     def moves(self, task: Task) -> Proposals:

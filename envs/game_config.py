@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 NORMS = ("l2", "l1", "l0", "linf")
 KEEP = ("always", "paying")
+ALL = "all"  # of cleanup: the rest of the budget
 
 
 @dataclass
@@ -27,7 +28,7 @@ class GameConfig:
     """
 
     budget: int = 50
-    cleanup: int = 0
+    cleanup: int | str = 0  # a number of queries, or ALL
     grid: int = 7
     levels: int = 2
     draws: int = 1
@@ -43,7 +44,6 @@ class GameConfig:
     def __post_init__(self) -> None:
         for key, low in {
             "budget": 1,
-            "cleanup": 0,
             "grid": 1,
             "levels": 1,
             "draws": 1,
@@ -53,6 +53,8 @@ class GameConfig:
         for key, high in {"levels": 255, "draws": 256}.items():
             if getattr(self, key) > high:
                 raise ValueError(f"env.{key}={getattr(self, key)}: must be at most {high}")
+        if self.cleanup != ALL and (not isinstance(self.cleanup, int) or self.cleanup < 0):
+            raise ValueError(f"env.cleanup={self.cleanup}: write a number of queries from 0, or {ALL}")
         if self.keep not in KEEP:
             raise ValueError(f"env.keep={self.keep!r}: choose one of {', '.join(KEEP)}")
         if self.reward.power <= 0:

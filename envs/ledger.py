@@ -6,6 +6,8 @@ from typing import TypeVar
 import numpy as np
 
 from envs.clip import Clip, Frames
+from envs.game_config import ALL
+from envs.metrics.norms import sizes
 from envs.threat import Goal, check_answers, visible
 from envs.victims.base import Scores, Victim
 
@@ -26,6 +28,8 @@ class Ledger:
         best: the successful clip of the smallest norm so far, or None.
         best_norm: its norm.
         best_scores: the victim's full scores of it (for the record, not for the attacker).
+        curves: for each norm of `envs.metrics.norms.sizes`, every improvement of its least value over
+            all successes so far, as (query, norm); each norm on its own, whichever `best` keeps.
         clean_scores: the victim's full scores of the clean clip, once it has passed.
     """
 
@@ -49,6 +53,7 @@ class Ledger:
         self.best: Frames | None = None
         self.best_norm = float("inf")
         self.best_scores: Scores | None = None
+        self.curves: dict[str, list[tuple[int, float]]] = {}
         self.clean_scores: Scores | None = None
 
     @property
@@ -56,9 +61,9 @@ class Ledger:
         """Queries that may still be asked."""
         return self.budget - self.spent
 
-    def cleaned_up(self, queries: int) -> bool:
-        """Whether a success was met, and so many queries were spent since."""
-        return self.first_success is not None and self.spent - self.first_success >= queries
+    def cleaned_up(self, queries: int | str) -> bool:
+        """Whether a success was met, and so many queries were spent since; never, of `all`."""
+        return queries != ALL and self.first_success is not None and self.spent - self.first_success >= int(queries)
 
     def admit(self, clips: Frames) -> Frames:
         """Count uint8 clips (N, T, H, W, 3) and return those that may pass: the first `left` ones.
@@ -92,6 +97,10 @@ class Ledger:
     def _note_success(self, number: int, frames: Frames, scores: Scores) -> None:
         if self.first_success is None:
             self.first_success = number
+        for name, size in sizes(self.clip.frames, frames).items():
+            curve = self.curves.setdefault(name, [])
+            if not curve or size < curve[-1][1]:
+                curve.append((number, size))
         norm = self._norm(self.clip.frames, frames)
         if norm < self.best_norm:
             self.best, self.best_norm, self.best_scores = frames.copy(), norm, scores.copy()
