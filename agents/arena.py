@@ -16,6 +16,7 @@ from envs.clip import Clip
 from envs.datasets.base import BadClipError, ClipDataset, DatasetError, Part
 from envs.ledger import BudgetExhausted
 from envs.metrics.perceptual import Lpips
+from envs.victims.base import Victim
 
 log = logging.getLogger(__name__)
 Outcome = tuple[Record, AttackResult]
@@ -99,6 +100,9 @@ def outcomes(
         codec_in_loop: the attack's;
         seconds: from the result before it to this one, so that their mean is the time of a clip;
         lpips: with `lpips`, of a success;
+        float32: of a success of a victim in reduced precision, whether it fools that in float32 too,
+            see `envs.victims.base.Victim.exact`; else None;
+        float32_queries: the queries that this took, which are not among `queries` either;
         delivered: with `file_check`, for a success, what `check_files` says; else None;
         file_check_queries: the queries that this took, which are not among `queries`.
     """
@@ -110,7 +114,9 @@ def outcomes(
             places[clip.id] = index
             yield clip
 
-    results = iter(attack.run_many(attack.through(setting.victim), chosen(), seed, width))
+    through = attack.through(setting.victim)
+    exact = through.exact()
+    results = iter(attack.run_many(through, chosen(), seed, width))
     while True:
         began = time.monotonic()
         _, result = next(results, (0, None))
@@ -122,9 +128,13 @@ def outcomes(
             "index": places[record["id"]],
             "codec_in_loop": attack.codec_in_loop,
             "seconds": seconds,
+            "float32": None,
+            "float32_queries": 0,
             "delivered": None,
             "file_check_queries": 0,
         }
+        if exact is not None and record["success"]:
+            record |= {"float32": fools(exact, result), "float32_queries": 1}
         if file_check and record["success"]:
             record |= checked(setting, result)
         yield record, result
@@ -134,8 +144,15 @@ def checked(setting: Setting, result: AttackResult) -> Record:
     """What the victim says of a success after it was written to files and read again."""
     ledger = result.ledger
     assert ledger.best is not None  # a success
-    delivered = check_files(setting.victim, ledger.best, ledger.goal)
+    delivered = check_files(setting.victim, ledger.best, ledger.goal.plain)
     return {"delivered": delivered, "file_check_queries": len(delivered)}
+
+
+def fools(victim: Victim, result: AttackResult) -> bool:
+    """Whether a success changes the answer of another form of the victim, by one query."""
+    ledger = result.ledger
+    assert ledger.best is not None  # a success
+    return ledger.goal.plain.reached(victim.scores(ledger.best[None])[0])
 
 
 def readable(dataset: ClipDataset, indices: Iterable[int]) -> Iterator[tuple[int, Clip]]:

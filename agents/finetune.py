@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from agents.build import ConfigError, build
+from agents.build import NOT_THE_MODELS, ConfigError, build
 from agents.config import plain_errors, prepare, start
 from agents.files import save_tensors
 from agents.fitting import Task, fit
@@ -162,7 +162,7 @@ def finetune(config: dict[str, Any], folder: Path) -> Path:
     if config["threads"]:
         torch.set_num_threads(config["threads"])
     torch.manual_seed(config["seed"])
-    model = {key: v for key, v in config["model"].items() if key not in ("answers", "top_k")}
+    model = {key: v for key, v in config["model"].items() if key not in NOT_THE_MODELS}
     victim = build("model", model)
     if not isinstance(victim, NetVictim):
         raise ConfigError(
