@@ -12,12 +12,6 @@ import time
 import numpy as np
 import pytest
 
-from agents import evaluation
-from agents.arena import Contender, attack_configs, contenders, outcomes
-from agents.build import ConfigError, check_setting
-from agents.faults import IncompleteError
-from agents.report.clips import safe_name
-from envs.datasets.base import DatasetError
 from tests.arena_toys import (
     CLIPS,
     RAMP,
@@ -30,6 +24,12 @@ from tests.arena_toys import (
     timeless,
 )
 from tests.toys import BrightnessVictim, DarkClips, TornClips
+from video_attack.agents.core.errors import ConfigError, IncompleteError
+from video_attack.agents.evaluation import runner as evaluation
+from video_attack.agents.evaluation.arena import Contender, attack_configs, contenders, outcomes
+from video_attack.agents.report.clips import safe_name
+from video_attack.agents.setup.setting import check_setting
+from video_attack.envs.datasets.base import DatasetError
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +130,9 @@ def test_a_finished_run_only_makes_its_report_again(tmp_path, monkeypatch):
     (tmp_path / "table.txt").unlink()
     victim = BrightnessVictim()
     run(tmp_path, victim, resume=True, workers=2)  # which are not even started
-    assert victim.clips == 0 and "ray" not in vars(sys.modules["agents.workers"])
+    assert victim.clips == 0 and "ray" not in vars(
+        sys.modules["video_attack.agents.evaluation.workers"]
+    )
     assert (tmp_path / "records.jsonl").read_bytes() == before
     assert (tmp_path / "table.txt").read_text() == table
 
@@ -261,7 +263,10 @@ def test_successes_of_a_rounding_victim_are_asked_again_in_float32(tmp_path):
     still = [r["float32"] for r in flips]
     assert True in still and False in still
     table = (tmp_path / "table.md").read_text()
-    assert "float32" in table and f"{100 * sum(still) / sum(r['attacked'] for r in records):.1f} %" in table
+    assert (
+        "float32" in table
+        and f"{100 * sum(still) / sum(r['attacked'] for r in records):.1f} %" in table
+    )
 
 
 def test_a_margin_is_kept_by_all_attacks_and_not_asked_of_files(tmp_path):
@@ -274,7 +279,9 @@ def test_a_margin_is_kept_by_all_attacks_and_not_asked_of_files(tmp_path):
     assert any(r["gap"] < 0.8 for r in timeless(before) if r["success"])
 
 
-@pytest.mark.parametrize("keys", [{"margin": -1.0}, {"margin": 0.5, "model": {"answers": "label", "top_k": 5}}])
+@pytest.mark.parametrize(
+    "keys", [{"margin": -1.0}, {"margin": 0.5, "model": {"answers": "label", "top_k": 5}}]
+)
 def test_a_margin_that_cannot_be_is_named(keys):
     with pytest.raises(ConfigError, match=r"attack\.margin="):
         check_setting(plain(**keys))

@@ -11,19 +11,19 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.attacks.base import Attack, AttackResult, Proposals, Task
-from agents.attacks.play import PlayAttack
-from agents.build import build, locate
-from envs.bound import Bound
-from envs.clip import Clip, Frames
-from envs.game_config import ALL, GameConfig
-from envs.ledger import Ledger, converse
-from envs.mask import perturbation_norm
-from envs.metrics.norms import norms, sizes
-from envs.threat import Goal
-from envs.victims.base import Scores
 from tests.attack_toys import LinearVictim, darken, grey_clip, rules
 from tests.toys import BrightnessVictim, DarkClips
+from video_attack.agents.attacks.base import Attack, AttackResult, Proposals, Task
+from video_attack.agents.attacks.play.play_attack import PlayAttack
+from video_attack.agents.core.build import build, locate
+from video_attack.envs.clip import Clip, Frames
+from video_attack.envs.game.bound import Bound
+from video_attack.envs.game.config import ALL, GameConfig
+from video_attack.envs.game.ledger import Ledger, converse
+from video_attack.envs.game.mask import perturbation_norm
+from video_attack.envs.game.threat import Goal
+from video_attack.envs.metrics.norms import norms, sizes
+from video_attack.envs.victims.base import Scores
 
 CONF = Path(__file__).parents[1] / "conf/attack"
 NAMES = sorted(path.stem for path in CONF.glob("*.yaml"))
@@ -126,7 +126,9 @@ def test_it_makes_a_corner_much_smaller_and_shows_where():
 
 @pytest.mark.parametrize("method", [Corner, Ends])
 def test_a_label_is_all_that_it_needs(method):
-    asked = [attack(method, cleanup=80, victim=Meter(a, share=0.02))[0].seen for a in ("scores", "label")]
+    asked = [
+        attack(method, cleanup=80, victim=Meter(a, share=0.02))[0].seen for a in ("scores", "label")
+    ]
     assert len(asked[0]) > 80 and np.array_equal(*asked)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from envs.metrics.hints import hints
+from video_attack.envs.metrics.hints import hints
 
 N = 20
 

@@ -6,15 +6,15 @@ import sys
 
 import pytest
 
-from agents import evaluation
-from agents.build import ConfigError, check_setting
-from agents.checkpoints import CheckpointError
-from agents.config import refuse_changes
-from envs.metrics.perceptual import Lpips
-from envs.victims.base import VictimError
 from tests.arena_toys import RAMP, RANDOM, plain, read, run, timeless
 from tests.lpips_files import lpips_keys, write_lpips_files
 from tests.toys import BrightnessVictim, DarkClips
+from video_attack.agents.configs.command_line import refuse_changes
+from video_attack.agents.core.errors import CheckpointError, ConfigError
+from video_attack.agents.evaluation import runner as evaluation
+from video_attack.agents.setup.setting import check_setting
+from video_attack.envs.metrics.perceptual import Lpips
+from video_attack.envs.victims.base import VictimError
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,10 @@ def test_each_success_has_the_distance_of_its_kept_files_and_nothing_else_change
     assert {record["attack"] for record in found} == {"ramp", "random"}
     records = timeless(tmp_path / "with")
     assert [r for r in records if "lpips" in r] == found
-    less = [{k: v for k, v in record.items() if k not in ("lpips", "lpips_changed")} for record in records]
+    less = [
+        {k: v for k, v in record.items() if k not in ("lpips", "lpips_changed")}
+        for record in records
+    ]
     assert less == timeless(tmp_path / "without")
     assert "LPIPS" in titles(tmp_path / "with") and "LPIPS" not in titles(tmp_path / "without")
 

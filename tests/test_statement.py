@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.metrics.curves import area_under, norm_curve
-from envs.metrics.statement import robustness_statement
-from envs.metrics.summary import success_curve
+from video_attack.envs.metrics.curves import area_under, norm_curve
+from video_attack.envs.metrics.statement import robustness_statement
+from video_attack.envs.metrics.summary import success_curve
 
 
 def record(id, first=None, l2=None, attacked=True, budget=100, attack="square", queries=None):
@@ -62,12 +62,17 @@ def test_the_sentence():
     assert 1 - (1 - found.at_least) ** 10 == pytest.approx(0.01)
     bounded = [{**record(str(i), 5), "linf": 10 / 255} for i in range(26)]
     said = str(robustness_statement(bounded, norm=10 / 255, norm_name="linf"))
-    assert said.startswith("At least 89.1 % of such clips can be flipped within 100 queries and Linf 10/255,")
+    assert said.startswith(
+        "At least 89.1 % of such clips can be flipped within 100 queries and Linf 10/255,"
+    )
 
 
 def test_without_a_flip_nothing_is_claimed():
     said = str(robustness_statement([record("a"), record("b")]))
-    assert said == "square flipped none of 2 clips within 100 queries, which proves nothing: another attack may."
+    assert (
+        said
+        == "square flipped none of 2 clips within 100 queries, which proves nothing: another attack may."
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,7 +87,9 @@ def test_flips_within_both_allowances(queries, norm, flips):
 def test_a_clean_up_does_not_hide_an_early_flip():
     records = [record("a", 10, 1.0, queries=60), record("b")]
     assert robustness_statement(records, queries=10).flips == 1
-    assert robustness_statement(records, queries=10, norm=1.0).flips == 0  # who knows when it was small
+    assert (
+        robustness_statement(records, queries=10, norm=1.0).flips == 0
+    )  # who knows when it was small
     records[0]["curves"] = {"l2": [[10, 4.0], [20, 1.0]]}
     at = [robustness_statement(records, queries=q, norm=1.0).flips for q in (10, 19, 20)]
     assert at == [0, 0, 1] and robustness_statement(records, queries=10, norm=4.0).flips == 1

@@ -5,10 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.metrics.curves import area_under
-from envs.metrics.optimality import common, leaders, optimality_curves, ranks, standings
-from envs.metrics.summary import in_clip_order
-from envs.metrics.trade import (
+from video_attack.envs.metrics.curves import area_under
+from video_attack.envs.metrics.optimality import (
+    common,
+    leaders,
+    optimality_curves,
+    ranks,
+    standings,
+)
+from video_attack.envs.metrics.summary import in_clip_order
+from video_attack.envs.metrics.trade import (
     counted_norm,
     marks,
     median_curve,
@@ -30,7 +36,12 @@ def record(id, *steps, full=100.0, attacked=True, budget=50, **more):
     return found
 
 
-A = [record("a", (5, 40.0), (9, 20.0)), record("b", (30, 10.0)), record("c"), record("n", attacked=False)]
+A = [
+    record("a", (5, 40.0), (9, 20.0)),
+    record("b", (30, 10.0)),
+    record("c"),
+    record("n", attacked=False),
+]
 B = [record("a", (7, 30.0)), record("b", (10, 20.0)), record("c"), record("n", attacked=False)]
 
 
@@ -62,7 +73,9 @@ def test_optimality_by_hand():
     curves = optimality_curves(found, [4, 5, 7, 10, 50])
     # Clip a: 40 against none; 40, 30; then 20, 30. Clip b: none against 20; then 10, 20.
     assert curves["A"][1:].tolist() == pytest.approx([1, 30 / 40, (1 + 0) / 2, 1])
-    assert curves["B"][1:].tolist() == pytest.approx([0, 1, (20 / 30 + 1) / 2, (20 / 30 + 10 / 20) / 2])
+    assert curves["B"][1:].tolist() == pytest.approx(
+        [0, 1, (20 / 30 + 1) / 2, (20 / 30 + 10 / 20) / 2]
+    )
     assert np.isnan(curves["A"][0])
     assert leaders(found, [4, 5, 7, 10, 50]) == [None, "A", "B", "B", "A"]
     end = standings(found, 50)
@@ -91,7 +104,8 @@ def test_marks_end_at_the_budget():
 
 steps = st.lists(st.tuples(st.integers(2, 60), st.floats(0.1, 90)), max_size=5).map(
     lambda found: [
-        (q, 100 - s) for q, s in zip(sorted({q for q, _ in found}), sorted(s for _, s in found), strict=False)
+        (q, 100 - s)
+        for q, s in zip(sorted({q for q, _ in found}), sorted(s for _, s in found), strict=False)
     ]
 )
 found_lists = st.integers(1, 6).flatmap(
@@ -111,7 +125,9 @@ def test_more_queries_never_cost_norm_and_someone_is_best(found):
     queries = list(range(61))
     for records in found.values():
         medians = [median_norm(records, q) for q in queries]
-        assert all(np.diff(medians) <= 0) and all(np.diff([success_at(records, q) for q in queries]) >= 0)
+        assert all(np.diff(medians) <= 0) and all(
+            np.diff([success_at(records, q) for q in queries]) >= 0
+        )
         at, values = median_curve(records)
         assert [values[np.searchsorted(at, q, side="right") - 1] for q in queries] == medians
         grid = sizes_over(records, queries)
@@ -124,7 +140,9 @@ def test_more_queries_never_cost_norm_and_someone_is_best(found):
         if standing.clips:
             assert standing.low <= standing.optimality + 1e-12 <= standing.high + 2e-12
             assert standing.rank_low <= standing.rank_high and len(found) == 1 or standing.rank >= 1
-        assert standing.clips == sum(any(r[i]["success"] for r in shared.values()) for i in range(len(shared[name])))
+        assert standing.clips == sum(
+            any(r[i]["success"] for r in shared.values()) for i in range(len(shared[name]))
+        )
     if len(found) == 1 and known.any():
         assert (curves[:, known] == 1).all()
 

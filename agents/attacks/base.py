@@ -12,15 +12,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.attacks.cleanup import changed_cells, clean_up
-from envs.bound import Bound
-from envs.clip import Clip, Frames
-from envs.episode import Distort, choose_goal, distorted_draws, open_ledger
-from envs.game_config import GameConfig
-from envs.ledger import BudgetExhausted, Ledger, Talk, converse
-from envs.metrics.norms import sizes
-from envs.threat import Goal
-from envs.victims.base import Scores, Victim
+from video_attack.agents.attacks.cleanup import changed_cells, clean_up
+from video_attack.envs.clip import Clip, Frames
+from video_attack.envs.game.bound import Bound
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.game.episode import Distort, choose_goal, distorted_draws, open_ledger
+from video_attack.envs.game.ledger import BudgetExhausted, Ledger, Talk, converse
+from video_attack.envs.game.threat import Goal
+from video_attack.envs.metrics.norms import sizes
+from video_attack.envs.victims.base import Scores, Victim
 
 Proposals = Generator[Frames, Scores, None]
 
@@ -81,7 +81,7 @@ class AttackResult:
         ledger: the closed account: queries, first success, best clip and its scores.
         notes: see Task.
         reward: see Task.
-        full: norms (see `envs.metrics.norms.sizes`) of the largest change that the bound admits.
+        full: norms (see `video_attack.envs.metrics.norms.sizes`) of the largest change that the bound admits.
     """
 
     attacked: bool

@@ -7,11 +7,11 @@ from collections.abc import Generator
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.bound import Bound
-from envs.clip import Frames
-from envs.ledger import Ledger
-from envs.observation import cell_means
-from envs.victims.base import Scores
+from video_attack.envs.clip import Frames
+from video_attack.envs.game.bound import Bound
+from video_attack.envs.game.ledger import Ledger
+from video_attack.envs.game.observation import cell_means
+from video_attack.envs.victims.base import Scores
 
 Change = NDArray[np.int16]  # (T, H, W, 3), levels against the clean clip
 Step = Generator[Frames, Scores, Change]
@@ -23,7 +23,9 @@ HALVINGS = 5  # of the line to the clean clip: to 1/32 of the change
 ROUND = 64  # queries for boxes before the line is searched again
 
 
-def clean_up(ledger: Ledger, bound: Bound, rng: np.random.Generator) -> Generator[Frames, Scores, None]:
+def clean_up(
+    ledger: Ledger, bound: Bound, rng: np.random.Generator
+) -> Generator[Frames, Scores, None]:
     """Undo and weaken boxes of space-time from coarse to fine, search the line, and again.
 
     Starts from the best success and keeps what is still one. No value ever moves away from the clean

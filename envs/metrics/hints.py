@@ -1,9 +1,9 @@
 """What should make a reader suspicious of figures: one sentence each, with what it was seen from."""
 
-from envs.metrics.optimality import common
-from envs.metrics.rates import paired_bootstrap_ratio
-from envs.metrics.summary import Record, spent
-from envs.metrics.trade import Found
+from video_attack.envs.metrics.optimality import common
+from video_attack.envs.metrics.rates import paired_bootstrap_ratio
+from video_attack.envs.metrics.summary import Record, spent
+from video_attack.envs.metrics.trade import Found
 
 CHANCE = "random"  # how records call the attack that draws its moves
 FEW = 10  # clips below which a figure may be chance

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.metrics.summary import Record
-from envs.metrics.trade import Floats, Found, sizes_over
+from video_attack.envs.metrics.summary import Record
+from video_attack.envs.metrics.trade import Floats, Found, sizes_over
 
 _RESAMPLES = 2000
 
@@ -58,7 +58,7 @@ def ratios(found: Found, queries: list[int], norm: str = "l2") -> tuple[Floats, 
     Args:
         found: records by attack.
         queries: numbers of queries, increasing.
-        norm: one of `envs.metrics.trade.NORMS`.
+        norm: one of `video_attack.envs.metrics.trade.NORMS`.
 
     Returns:
         ratios: float64 (attacks, clips, queries), of `common` clips; 0 where nothing is known.
@@ -87,7 +87,9 @@ def leaders(found: Found, queries: list[int], norm: str = "l2") -> list[str | No
     """Who has the highest optimality at each number of queries; None before the first success."""
     means = np.stack(list(optimality_curves(found, queries, norm).values()))
     names = list(found)
-    return [None if np.isnan(column).all() else names[int(np.nanargmax(column))] for column in means.T]
+    return [
+        None if np.isnan(column).all() else names[int(np.nanargmax(column))] for column in means.T
+    ]
 
 
 def standings(found: Found, queries: int, norm: str = "l2", seed: int = 0) -> dict[str, Standing]:
@@ -96,7 +98,7 @@ def standings(found: Found, queries: int, norm: str = "l2", seed: int = 0) -> di
     Args:
         found: records by attack.
         queries: the budget.
-        norm: one of `envs.metrics.trade.NORMS`.
+        norm: one of `video_attack.envs.metrics.trade.NORMS`.
         seed: of the bootstrap.
     """
     share, known = ratios(found, [queries], norm)

@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from envs.metrics.rates import clopper_pearson
-from envs.metrics.summary import Record, first_flip
-from envs.metrics.trade import norm_at
+from video_attack.envs.metrics.rates import clopper_pearson
+from video_attack.envs.metrics.summary import Record, first_flip
+from video_attack.envs.metrics.trade import norm_at
 
 _DIGITS = 1e-5  # of the norms in a curve
 TITLES = {"l2": "L2", "linf": "Linf", "map": "mean change (0-255)",
@@ -75,12 +75,12 @@ def robustness_statement(
     flipped. There is no upper limit: another attack may do better, and nothing is certified. Of several
     attacks, the one to state should be chosen beforehand; that of the best of them is a little high.
 
-    A clip counts as flipped when a success within `queries` is within `norm`, as `envs.metrics.trade`
+    A clip counts as flipped when a success within `queries` is within `norm`, as `video_attack.envs.metrics.trade`
     reads it from the record: of one without curves, the success that was kept, at its last query.
 
     Args:
-        records: of one attack; see `envs.metrics.summary`. A record without `first_success` is taken
-            by its `queries`.
+        records: of one attack; see `video_attack.envs.metrics.summary`. A record without `first_success` is
+            taken by its `queries`.
         queries: the allowance; None takes the smallest budget of the attacked clips.
         norm: the allowance of the norm; None asks for none.
         norm_name: the figure of the records that `norm` means.

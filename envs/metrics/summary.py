@@ -19,13 +19,22 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.metrics.rates import clopper_pearson
+from video_attack.envs.metrics.rates import clopper_pearson
 
 Record = Mapping[str, Any]
 R = TypeVar("R", bound=Record)
 
 MEANS = ("l2", "linf", "map", "l0_pixels", "l0_frames", "ssim")
-MORE = ("sparsity", "roughness", "warping_error", "psnr", "psnr_clip", "ssim_changed", "lpips", "lpips_changed")
+MORE = (
+    "sparsity",
+    "roughness",
+    "warping_error",
+    "psnr",
+    "psnr_clip",
+    "ssim_changed",
+    "lpips",
+    "lpips_changed",
+)
 FILES = ("ffv1", "h264_18", "h264_23", "h264_28")
 CHECKS = (*FILES, "float32")
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.metrics.summary import Record
+from video_attack.envs.metrics.summary import Record
 
 Floats = NDArray[np.float64]
 Found = Mapping[str, Sequence[Record]]
@@ -85,7 +85,11 @@ def median_curve(records: Sequence[Record], norm: str = "l2") -> tuple[NDArray[n
     budget = max((int(record["budget"]) for record in attacked), default=0)
     queries = sorted({0, budget, *steps})
     grid = sizes_over(attacked, queries, norm)
-    medians = np.array([_median(column) for column in grid.T]) if attacked else np.full(len(queries), np.nan)
+    medians = (
+        np.array([_median(column) for column in grid.T])
+        if attacked
+        else np.full(len(queries), np.nan)
+    )
     kept = [0, *(i for i in range(1, len(queries)) if medians[i] != medians[i - 1])]
     if kept[-1] != len(queries) - 1:
         kept.append(len(queries) - 1)
