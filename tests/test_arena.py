@@ -28,6 +28,7 @@ from video_attack.agents.core.errors import ConfigError, IncompleteError
 from video_attack.agents.evaluation import runner as evaluation
 from video_attack.agents.evaluation.arena import Contender, attack_configs, contenders, outcomes
 from video_attack.agents.report.clips import safe_name
+from video_attack.agents.setup.setting import check_setting
 from video_attack.envs.datasets.base import DatasetError
 
 
@@ -227,3 +228,60 @@ def test_a_contender_adds_nothing_to_an_attack():
     bare = [result.ledger.spent for _, result in attack.run_many(built.victim, DarkClips(6))]
     named = Contender("x", attack)
     assert bare == [r.ledger.spent for _, r in named.run_many(built.victim, DarkClips(6))]
+
+
+def test_the_records_stand_in_order_of_the_clips_though_they_end_in_another(tmp_path):
+    run(tmp_path, attacks={"ramp": RAMP, "random": RANDOM})
+    lines = [json.loads(line) for line in (tmp_path / "records.jsonl").read_text().splitlines()]
+    assert [(r["attack"], r["index"]) for r in lines] == [
+        (name, i) for name in ("ramp", "random") for i in range(CLIPS)
+    ]
+    assert "curves" not in (tmp_path / "records.csv").read_text().splitlines()[0]
+
+
+class Rounded(BrightnessVictim):
+    """In float32 it sees every clip a little darker, so that successes near the boundary are none."""
+
+    def exact(self):
+        self.twin = Darker()
+        return self.twin
+
+
+class Darker(BrightnessVictim):
+    def answer(self, clips):
+        return super().answer((clips * 0.93).astype(np.uint8))
+
+
+def test_successes_of_a_rounding_victim_are_asked_again_in_float32(tmp_path):
+    victim = Rounded()
+    run(tmp_path, victim, attacks={"ramp": {**RAMP, "step": 7}})
+    records = timeless(tmp_path)
+    flips = [r for r in records if r["success"]]
+    asked = sum(r["queries"] + r["file_check_queries"] for r in records)
+    assert victim.clips == asked and victim.twin.clips == len(flips) > 0
+    assert sum(r["float32_queries"] for r in records) == len(flips)
+    still = [r["float32"] for r in flips]
+    assert True in still and False in still
+    table = (tmp_path / "table.md").read_text()
+    assert (
+        "float32" in table
+        and f"{100 * sum(still) / sum(r['attacked'] for r in records):.1f} %" in table
+    )
+
+
+def test_a_margin_is_kept_by_all_attacks_and_not_asked_of_files(tmp_path):
+    run(tmp_path, margin=0.8)
+    flips = [r for r in timeless(tmp_path) if r["success"]]
+    assert {r["attack"] for r in flips} == {"ramp", "random"}
+    assert all(r["gap"] >= 0.8 and r["delivered"]["ffv1"] for r in flips)
+    before = tmp_path / "none"
+    run(before)
+    assert any(r["gap"] < 0.8 for r in timeless(before) if r["success"])
+
+
+@pytest.mark.parametrize(
+    "keys", [{"margin": -1.0}, {"margin": 0.5, "model": {"answers": "label", "top_k": 5}}]
+)
+def test_a_margin_that_cannot_be_is_named(keys):
+    with pytest.raises(ConfigError, match=r"attack\.margin="):
+        check_setting(plain(**keys))

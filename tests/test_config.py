@@ -61,7 +61,7 @@ def test_every_choice_composes_and_its_target_takes_its_keys(composed, name, pat
     if "_target_" in found:
         takes = accepted(locate(found["_target_"]))
         assert takes is not None
-        own = set(found) - {"_target_", "severity", "answers", "top_k"}
+        own = set(found) - {"_target_", "severity", "answers", "top_k", "name"}
         assert own <= set(takes), f"{path} names {own - set(takes)}"
 
 
@@ -75,6 +75,7 @@ def test_every_choice_composes_and_its_target_takes_its_keys(composed, name, pat
         ("model=resnet", ["resnet", "tiny3d"]),
         ("env.budget=many", ["budget", "many"]),
         ("env.budget=0", ["env.budget=0", "at least 1"]),
+        ("env.cleanup=some", ["env.cleanup=some", "write a number of queries from 0, or all"]),
         ("env.norm=l3", ["env.norm", "l2", "linf"]),
         ("env.grid=200", ["grid=200"]),
         ("env.target=99", ["env.target=99", "0 to 11"]),

@@ -50,10 +50,15 @@ def test_each_success_has_the_distance_of_its_kept_files_and_nothing_else_change
         assert (
             record["lpips"] == pytest.approx(metric(clean, clip), rel=1e-6) and record["lpips"] > 0
         )
+        touched = (clean != clip).any((1, 2, 3)).mean()
+        assert record["lpips_changed"] == pytest.approx(record["lpips"] / touched, rel=1e-5)
     assert {record["attack"] for record in found} == {"ramp", "random"}
     records = timeless(tmp_path / "with")
     assert [r for r in records if "lpips" in r] == found
-    less = [{k: v for k, v in record.items() if k != "lpips"} for record in records]
+    less = [
+        {k: v for k, v in record.items() if k not in ("lpips", "lpips_changed")}
+        for record in records
+    ]
     assert less == timeless(tmp_path / "without")
     assert "LPIPS" in titles(tmp_path / "with") and "LPIPS" not in titles(tmp_path / "without")
 

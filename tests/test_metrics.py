@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from skimage.metrics import structural_similarity
 
 from video_attack.envs.metrics.norms import norms
-from video_attack.envs.metrics.quality import psnr, ssim
+from video_attack.envs.metrics.quality import psnr, psnr_clip, ssim
 from video_attack.envs.metrics.rates import (
     clopper_pearson,
     paired_bootstrap_difference,
@@ -82,7 +82,7 @@ def test_norms_keep_their_order(seed, T, H):
     assert 0 <= figures["l0_pixels"] <= figures["l0_frames"] <= 1
 
 
-@pytest.mark.parametrize("metric", [norms, ssim, psnr])
+@pytest.mark.parametrize("metric", [norms, ssim, psnr, psnr_clip])
 def test_other_shapes_and_dtypes_are_refused(metric):
     with pytest.raises(ValueError, match="differ in shape"):
         metric(grey(2), grey(3))
@@ -133,6 +133,17 @@ def test_psnr_counts_an_unchanged_frame_as_100():
     assert psnr(before, after) == pytest.approx(100)
     after[0] = 255
     assert psnr(before, after) == pytest.approx(50)
+    assert psnr_clip(before, after) == pytest.approx(10 * np.log10(2))  # half of the clip
+    assert psnr_clip(before, before) == pytest.approx(100)
+
+
+def test_untouched_frames_are_left_out_if_asked():
+    before, after = noise(4), noise(4)
+    after[1] = noise(1, seed=1)[0]
+    one = structural_similarity(before[1], after[1], channel_axis=2, data_range=255)
+    assert ssim(before, after, changed_only=True) == pytest.approx(one)
+    assert ssim(before, after) == pytest.approx((3 + one) / 4)
+    assert ssim(before, before, changed_only=True) == 1
 
 
 # Rates

@@ -214,12 +214,6 @@ def test_the_notes_show_the_best_clip(seed: int, name: str, cleanup: int) -> Non
         assert np.allclose(mask, cells, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["square", "simba", "greedy"])
-def test_those_without_a_clean_up_end_at_the_success(name: str) -> None:
-    result = attack(Meter(share=0.2), name, 400, game={"cleanup": 50})
-    assert result.ledger.first_success == result.ledger.spent
-
-
 def test_the_clean_up_of_rlab_removes_distortion_and_stays_in_its_allowance() -> None:
     plain = attack(Meter(share=0.2), "rlab", 200, add=16)
     cleaned = attack(Meter(share=0.2), "rlab", 200, add=16, game={"cleanup": 10})

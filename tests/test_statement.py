@@ -34,33 +34,45 @@ RECORDS = [
 @pytest.mark.parametrize(
     ("flips", "clips", "limit"),
     [
-        (0, 10, 0.258866),  # 1 - 0.05^(1/10)
-        (0, 1, 0.95),
-        (3, 10, 0.606624),
-        (5, 10, 0.777559),
-        (10, 10, 1.0),
+        (10, 10, 0.741134),  # 0.05^(1/10)
+        (1, 1, 0.05),
+        (7, 10, 0.393376),
+        (5, 10, 0.222441),
+        (0, 10, 0.0),
     ],
 )
 def test_the_limit_is_one_sided(flips, clips, limit):
     records = [record(str(i), 5 if i < flips else None, 1.0) for i in range(clips)]
     found = robustness_statement(records)
     assert (found.flips, found.clips) == (flips, clips)
-    assert found.at_most == pytest.approx(limit, abs=1e-6)
+    assert found.at_least == pytest.approx(limit, abs=1e-6)
 
 
 def test_the_sentence():
     assert str(robustness_statement(RECORDS)) == (
-        "With 95 % confidence at most 60.7 % of such clips can be flipped by square within 100 queries "
-        "(3 of 10 were)."
+        "At least 8.7 % of such clips can be flipped within 100 queries, 95 % confidence (square flipped "
+        "3 of 10); no attack proves that the others cannot be."
     )
     found = robustness_statement(RECORDS, queries=50, norm=2.5, confidence=0.99)
-    # One flip in ten at 99 %: p solves (1 - p)^10 + 10 p (1 - p)^9 = 0.01.
+    # One flip in ten at 99 %: 1 - (1 - p)^10 = 0.01.
     assert str(found) == (
-        "With 99 % confidence at most 50.5 % of such clips can be flipped by square within 50 queries "
-        "and L2 norm 2.5 (1 of 10 were)."
+        "At least 0.1 % of such clips can be flipped within 50 queries and L2 2.5, 99 % confidence "
+        "(square flipped 1 of 10); no attack proves that the others cannot be."
     )
-    p = found.at_most
-    assert (1 - p) ** 10 + 10 * p * (1 - p) ** 9 == pytest.approx(0.01)
+    assert 1 - (1 - found.at_least) ** 10 == pytest.approx(0.01)
+    bounded = [{**record(str(i), 5), "linf": 10 / 255} for i in range(26)]
+    said = str(robustness_statement(bounded, norm=10 / 255, norm_name="linf"))
+    assert said.startswith(
+        "At least 89.1 % of such clips can be flipped within 100 queries and Linf 10/255,"
+    )
+
+
+def test_without_a_flip_nothing_is_claimed():
+    said = str(robustness_statement([record("a"), record("b")]))
+    assert (
+        said
+        == "square flipped none of 2 clips within 100 queries, which proves nothing: another attack may."
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,7 +87,12 @@ def test_flips_within_both_allowances(queries, norm, flips):
 def test_a_clean_up_does_not_hide_an_early_flip():
     records = [record("a", 10, 1.0, queries=60), record("b")]
     assert robustness_statement(records, queries=10).flips == 1
-    assert robustness_statement(records, queries=10, norm=1.0).flips == 1
+    assert (
+        robustness_statement(records, queries=10, norm=1.0).flips == 0
+    )  # who knows when it was small
+    records[0]["curves"] = {"l2": [[10, 4.0], [20, 1.0]]}
+    at = [robustness_statement(records, queries=q, norm=1.0).flips for q in (10, 19, 20)]
+    assert at == [0, 0, 1] and robustness_statement(records, queries=10, norm=4.0).flips == 1
 
 
 def test_nothing_is_claimed_beyond_the_budget():
@@ -88,9 +105,9 @@ def test_nothing_is_claimed_beyond_the_budget():
 
 
 @pytest.mark.parametrize("records", [[], RECORDS[-1:]])
-def test_without_attacked_clips_everything_may_flip(records):
+def test_without_attacked_clips_nothing_is_shown(records):
     found = robustness_statement(records)
-    assert (found.at_most, found.clips, found.flips) == (1.0, 0, 0)
+    assert (found.at_least, found.clips, found.flips) == (0.0, 0, 0)
 
 
 def test_what_cannot_be_said_is_refused():
@@ -104,11 +121,11 @@ def test_what_cannot_be_said_is_refused():
         robustness_statement(RECORDS, queries=0)
 
 
-def test_the_printed_share_is_never_below_the_limit():
+def test_the_printed_share_is_never_above_the_limit():
     for clips in range(1, 60):
-        found = robustness_statement([record(str(i)) for i in range(clips)])
-        shown = float(str(found).split("at most ")[1].split(" %")[0])
-        assert 100 * found.at_most <= shown < 100 * found.at_most + 0.1001
+        found = robustness_statement([record(str(i), 5) for i in range(clips)])
+        shown = float(str(found).split("least ")[1].split(" %")[0])
+        assert shown <= 100 * found.at_least < shown + 0.1001
 
 
 @settings(max_examples=25, deadline=None)
@@ -116,11 +133,11 @@ def test_the_printed_share_is_never_below_the_limit():
 def test_the_limit_holds_as_often_as_it_says(rate, seed):
     flips = np.random.default_rng(seed).binomial(20, rate, 400)
     limits = {
-        n: robustness_statement([record(str(i), 5 if i < n else None) for i in range(20)]).at_most
+        n: robustness_statement([record(str(i), 5 if i < n else None) for i in range(20)]).at_least
         for n in set(flips.tolist())
     }
     # At least 95 %, less three standard errors of 400 draws.
-    assert np.mean([limits[n] >= rate for n in flips.tolist()]) >= 0.95 - 0.033
+    assert np.mean([limits[n] <= rate for n in flips.tolist()]) >= 0.95 - 0.033
 
 
 # Curves

@@ -10,6 +10,7 @@ import torch
 from video_attack.envs.clip import Frames
 from video_attack.envs.datasets.actions import Actions
 from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.defended import Defended
 from video_attack.envs.victims.tiny3d import SHIPPED, Tiny3D, Tiny3DNet
 from video_attack.envs.victims.train_tiny3d import augment, main
 
@@ -139,3 +140,15 @@ def test_augmentation_keeps_the_form_and_the_original() -> None:
         assert harder.shape == frames.shape and harder.dtype == np.uint8
         assert np.array_equal(harder, augment(frames, np.random.default_rng(seed)))
     assert np.array_equal(frames, kept)
+
+
+def test_float32_is_at_hand_beside_bf16():
+    assert Tiny3D().exact() is None
+    victim = Tiny3D(precision="bf16")
+    clips = np.random.default_rng(0).integers(0, 256, (2, 16, 112, 112, 3), np.uint8)
+    exact = victim.exact()
+    assert exact is not None and exact.net is victim.net and exact.exact() is None
+    assert np.allclose(exact.scores(clips), Tiny3D().scores(clips), atol=1e-6)
+    assert not np.array_equal(victim.scores(clips), exact.scores(clips))
+    behind = Defended(victim, lambda clip, rng: clip // 2).exact()
+    assert np.array_equal(behind.scores(clips), exact.scores(clips // 2))

@@ -210,3 +210,38 @@ def test_it_shares_nothing_with_what_it_checks():
         "from video_attack.agents.setup.setting import make_victim",
         "from video_attack.envs.victims.base import Victim",
     ]
+
+
+def curve(made, **changes):
+    """The curve of the first success, whose last value is the stored clip's, with places changed."""
+    lines = [json.loads(line) for line in (made / "records.jsonl").read_text().splitlines()]
+    found = [[7, 3 * lines[2]["l2"]], [9, 2 * lines[2]["l2"]], [15, lines[2]["l2"]]]
+    for place, pair in changes.items():
+        found[int(place[1:])] = [v if v is not None else old for v, old in zip(pair, found[int(place[1:])], strict=True)]  # fmt: skip
+    return {"curves": {"l2": found}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, None),
+        ({"_0": [6, None]}, "does not run from query 7 to 20"),
+        ({"_2": [21, None]}, "does not run from query 7 to 20"),
+        ({"_1": [15, None]}, "queries of its curve of l2 do not rise"),
+        ({"_1": [None, 1000.0]}, "curve of l2 does not fall"),
+        ({"_2": [None, 0.001]}, "curve of l2 ends at 0.001, the stored clip has"),
+    ],
+)
+def test_a_false_curve_is_found(run, changes, words):
+    falsify(run, **curve(run, **changes))
+    faults = verify.verify(run, BrightnessVictim(), {**CONFIG, "env": {"norm": "l2"}})[1]
+    assert ([words is not None]) == [bool(faults)]
+    assert words is None or words in faults[0]
+
+
+def test_a_curve_of_another_norm_may_end_below_but_not_above_the_stored_clip(run):
+    falsify(run, **curve(run, _2=[None, 0.001]))
+    assert verify.verify(run, BrightnessVictim(), {**CONFIG, "env": {"norm": "linf"}})[1] == []
+    falsify(run, **curve(run, _0=[None, 2000.0], _1=[None, 1500.0], _2=[None, 1000.0]))
+    faults = verify.verify(run, BrightnessVictim(), CONFIG)[1]
+    assert "ends at 1000.0, above the stored clip's" in faults[0]

@@ -7,11 +7,12 @@ and decides, so that no attack can cheat.
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from video_attack.agents.attacks.cleanup import changed_cells, clean_up
 from video_attack.envs.clip import Clip, Frames
 from video_attack.envs.game.bound import Bound, BoundConfig
 from video_attack.envs.game.config import GameConfig
@@ -19,6 +20,7 @@ from video_attack.envs.game.episode import choose_goal, open_ledger
 from video_attack.envs.game.palette import Distort, distorted_draws
 from video_attack.envs.game.ledger import BudgetExhausted, Ledger, Talk, converse
 from video_attack.envs.game.threat import Goal
+from video_attack.envs.metrics.norms import sizes
 from video_attack.envs.victims.base import Scores, Victim
 
 Proposals = Generator[Frames, Scores, None]
@@ -36,6 +38,7 @@ class Rules:
         frames: frames of a clip.
         eps: the bound, no value of a clip moves by more than so many levels of 0-255; None: the
             bound is the distortion, each value lies between the clean and the distorted clips.
+        margin: how far past the boundary a success must be, in nats; see `Goal.beyond`.
     """
 
     game: GameConfig
@@ -44,6 +47,7 @@ class Rules:
     classes: int
     frames: int
     bound: BoundConfig = field(default_factory=BoundConfig)
+    margin: float = 0.0
 
     @property
     def eps(self) -> int | None:
@@ -83,12 +87,14 @@ class AttackResult:
         ledger: the closed account: queries, first success, best clip and its scores.
         notes: see Task.
         reward: see Task.
+        full: norms (see `video_attack.envs.metrics.norms.sizes`) of the largest change that the bound admits.
     """
 
     attacked: bool
     ledger: Ledger
     notes: dict[str, NDArray[np.float32]]
     reward: float | None = None
+    full: dict[str, float] = field(default_factory=dict)
 
 
 class Attack(ABC):
@@ -96,9 +102,12 @@ class Attack(ABC):
 
     Attributes:
         name: how tables call it.
+        shrinks: whether `moves` goes on after the first success by itself, to make the change smaller.
+            If not, it is stopped there. Either way `clean_up` takes what `env.cleanup` has left.
     """
 
     name: str
+    shrinks: bool = True
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
@@ -107,8 +116,9 @@ class Attack(ABC):
     def moves(self, task: Task) -> Proposals:
         """Yield uint8 clips (N, T, H, W, 3) to ask about; receive what may be seen of the scores.
 
-        Ends by returning. Is stopped when the budget is spent or the clean-up after a success is
-        over, be it in the middle of a request, of which the last clips then remain unanswered.
+        Ends by returning. Is stopped when the budget is spent, the clean-up after a success is over,
+        or at the success if it does not shrink by itself, be it in the middle of a request, of which
+        the last clips then remain unanswered.
         """
 
     def run(self, victim: Victim, clip: Clip, seed: int = 0) -> AttackResult:
@@ -128,28 +138,43 @@ class Attack(ABC):
         rng = np.random.default_rng([seed, zlib.crc32(clip.id.encode())])
         game = self.rules.game
         goal = choose_goal(clip.label, self.rules.classes, game.target, rng)
+        goal = replace(goal, beyond=self.rules.margin) if goal else None
         ledger = open_ledger(clip, goal or Goal(clip.label), game, victim)
         clean = (yield ledger, clip.frames[None])[0]
         assert ledger.clean_scores is not None  # settled with the answer just above
         if goal is None or int(np.argmax(ledger.clean_scores)) != clip.label:
             return AttackResult(False, ledger, {})
         task = self._task(ledger, clean, rng)
-        moves = self.moves(task)
+        yield from self._hold(task, self.moves(task), self.shrinks)
+        first = ledger.best
+        if first is not None and not self._over(ledger):
+            yield from self._hold(task, clean_up(ledger, task.bound, rng), True)
+            if ledger.best is not first:
+                task.notes["mask"] = changed_cells(ledger.best, task.bound, game.grid)
+        full = sizes(clip.frames, task.bound.farthest())
+        return AttackResult(True, ledger, task.notes, task.reward, full)
+
+    def _hold(self, task: Task, moves: Proposals, shrinks: bool) -> Talk[None]:
+        """Ask about what is proposed, until it ends or must: see `moves`."""
+        ledger = task.ledger
+
+        def over() -> bool:
+            return self._over(ledger) or not (shrinks or ledger.first_success is None)
+
         try:
             request = next(moves)
             while True:
                 answers = []
                 for frames in task.bound.project(request):  # one by one: none is asked too many
                     answers.append((yield ledger, frames[None])[0])
-                    if self._over(ledger):
+                    if over():
                         break
                 request = moves.send(np.stack(answers))
-                if self._over(ledger):
+                if over():
                     break
         except (StopIteration, BudgetExhausted):
             pass
         moves.close()
-        return AttackResult(True, ledger, task.notes, task.reward)
 
     def _over(self, ledger: Ledger) -> bool:
         return ledger.cleaned_up(self.rules.game.cleanup) or not ledger.left

@@ -17,6 +17,7 @@ class NoAttack(Attack):
     """
 
     name = "none"
+    shrinks = False
 
     def __init__(self, rules: Rules, *, severities: Sequence[int] = ()) -> None:
         super().__init__(rules)

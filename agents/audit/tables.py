@@ -13,6 +13,7 @@ from typing import Any
 
 from video_attack.agents.report.compare import compare
 from video_attack.agents.report.table import format_table, row
+from video_attack.envs.metrics.summary import in_clip_order
 
 
 def read(files: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
@@ -33,7 +34,7 @@ def read(files: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
                 ) from fault
     if not found:
         raise ValueError("the files hold no record: give a run's records.jsonl")
-    return {name: list(records.values()) for name, records in found.items()}
+    return {name: in_clip_order(records.values()) for name, records in found.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -26,6 +26,13 @@ from video_attack.envs.victims.base import Victim
 Record = Mapping[str, Any]
 Pictures = NDArray[np.uint8]
 TOLERANCE = 1e-6  # relative, of a norm: more than another order of summation can explain
+ROUNDED = 1e-5  # relative, of a norm in a curve, which has six digits
+KEPT = {
+    "l2": "l2",
+    "l1": "map",
+    "l0": "l0_pixels",
+    "linf": "linf",
+}  # what env.norm keeps the least of
 
 
 class Asker:
@@ -70,7 +77,8 @@ def verify(folder: Path, victim: Victim, config: Mapping[str, Any]) -> tuple[str
     Args:
         folder: holds records.jsonl and the files that its records name.
         victim: the one that was attacked.
-        config: the run's; only `bound.eps` is read (levels of 0-255; absent or None: no such bound).
+        config: the run's; `bound.eps` is read (levels of 0-255; absent or None: no such bound), and
+            `env.norm`, of which the stored clip must have the curve's least (absent: not checked).
 
     Returns:
         A table, one line an attack, and one sentence for each disagreement.
@@ -78,13 +86,14 @@ def verify(folder: Path, victim: Victim, config: Mapping[str, Any]) -> tuple[str
     records = list(read_records(folder / "records.jsonl"))
     asker = Asker(victim, folder)
     eps = (config.get("bound") or {}).get("eps")
+    kept = KEPT.get((config.get("env") or {}).get("norm", ""))
     faults: list[str] = [] if records else ["records.jsonl holds no record"]
     lines = [["attack", "records", "attacked", "successes", "verified"]]
     for attack in dict.fromkeys(str(record["attack"]) for record in records):
         own = [record for record in records if str(record["attack"]) == attack]
         verified = 0
         for record in own:
-            wrong = list(disagreements(record, asker, eps))
+            wrong = [*disagreements(record, asker, eps), *kept_disagreements(record, kept)]
             faults += [f"{attack}, clip {record['id']}: {sentence}" for sentence in wrong]
             verified += bool(record["success"]) and not wrong
         twice = [clip for clip, n in Counter(record["id"] for record in own).items() if n > 1]
@@ -136,6 +145,31 @@ def count_disagreements(record: Record, classes: Sequence[str]) -> Iterator[str]
         yield "a success on a clip that was not attacked"
     if first is None or not 1 < first <= record["queries"]:  # the first query is the clean clip
         yield f"its first success is query {first} of {record['queries']}"
+        return
+    for name, curve in (record.get("curves") or {}).items():
+        yield from curve_disagreements(name, curve, first, record)
+
+
+def curve_disagreements(
+    name: str, curve: Sequence[Sequence[float]], first: int, record: Record
+) -> Iterator[str]:
+    """What a curve of norm against queries says against its record."""
+    queries, sizes_ = [query for query, _ in curve], [size for _, size in curve]
+    if not curve or queries[0] != first or queries[-1] > record["queries"]:
+        yield f"its curve of {name} does not run from query {first} to {record['queries']} at most"
+    elif any(b <= a for a, b in zip(queries, queries[1:], strict=False)):
+        yield f"the queries of its curve of {name} do not rise"
+    elif any(b >= a for a, b in zip(sizes_, sizes_[1:], strict=False)):
+        yield f"its curve of {name} does not fall"
+    elif sizes_[-1] > record[name] * (1 + ROUNDED):
+        yield f"its curve of {name} ends at {sizes_[-1]}, above the stored clip's {record[name]:.6g}"
+
+
+def kept_disagreements(record: Record, kept: str | None) -> Iterator[str]:
+    """Whether the stored clip is the smallest success that the curve knows, in the norm that was kept."""
+    curve = (record.get("curves") or {}).get(kept)
+    if curve and record.get(kept) and abs(curve[-1][1] / record[kept] - 1) > ROUNDED:
+        yield f"its curve of {kept} ends at {curve[-1][1]}, the stored clip has {record[kept]:.6g}"
 
 
 def file_disagreements(record: Record, asker: Asker, eps: int | None) -> Iterator[str]:

@@ -15,6 +15,7 @@ def spread_attacks(arguments: Sequence[str]) -> list[str]:
     `attack=a,b` or `attack=[a,b]` turns into `~attack +attack@attacks.a=a +attack@attacks.b=b`,
     so that `attacks.a.key=value` reaches the constants of one of them. With one attack that is
     `attack.key=value`. The key `codec_in_loop`, which is no attack's own, is admitted to each.
+    `attack.margin` is the run's own key `margin`: a success must be the same thing for all attacks.
     Hydra's own sweep (`--multirun`), a run an attack, is left alone.
 
     Args:
@@ -25,6 +26,9 @@ def spread_attacks(arguments: Sequence[str]) -> list[str]:
             the wrong one.
     """
     arguments = [f"+{a}" if OWN.match(a) else a for a in arguments]
+    arguments = [
+        a.removeprefix("attack.") if a.startswith("attack.margin=") else a for a in arguments
+    ]
     if MULTIRUN & set(arguments):
         return arguments
     chosen = [a for a in arguments if a.startswith("attack=")]

@@ -89,6 +89,7 @@ class EvaluateConfig(RunConfig):
 
     attack: Any = None  # None where `attacks` holds them all
     attacks: dict[str, Any] = field(default_factory=dict)
+    margin: float = MISSING
     codec_in_loop: str | None = MISSING
     checkpoint: str | None = MISSING
     file_check: bool = MISSING

@@ -17,6 +17,7 @@ from video_attack.envs.clip import Clip
 from video_attack.envs.datasets.base import BadClipError, ClipDataset, DatasetError, Part
 from video_attack.envs.game.ledger import BudgetExhausted
 from video_attack.envs.metrics.perceptual import Lpips
+from video_attack.envs.victims.base import Victim
 
 log = logging.getLogger(__name__)
 Outcome = tuple[Record, AttackResult]
@@ -41,6 +42,7 @@ class Contender(Attack):
     def __init__(self, name: str, attack: Attack, codec_in_loop: str | None = None) -> None:
         super().__init__(attack.rules)
         self.name, self.codec_in_loop, self.method = name, codec_in_loop, attack
+        self.shrinks = attack.shrinks
         self.through = parse_codec(codec_in_loop)
 
     def moves(self, task: Task) -> Proposals:
@@ -98,6 +100,9 @@ def outcomes(
         codec_in_loop: the attack's;
         seconds: from the result before it to this one, so that their mean is the time of a clip;
         lpips: with `lpips`, of a success;
+        float32: of a success of a victim in reduced precision, whether it fools that in float32 too,
+            see `video_attack.envs.victims.base.Victim.exact`; else None;
+        float32_queries: the queries that this took, which are not among `queries` either;
         delivered: with `file_check`, for a success, what `check_files` says; else None;
         file_check_queries: the queries that this took, which are not among `queries`.
     """
@@ -109,7 +114,9 @@ def outcomes(
             places[clip.id] = index
             yield clip
 
-    results = iter(attack.run_many(attack.through(setting.victim), chosen(), seed, width))
+    through = attack.through(setting.victim)
+    exact = through.exact()
+    results = iter(attack.run_many(through, chosen(), seed, width))
     while True:
         began = time.monotonic()
         _, result = next(results, (0, None))
@@ -121,9 +128,13 @@ def outcomes(
             "index": places[record["id"]],
             "codec_in_loop": attack.codec_in_loop,
             "seconds": seconds,
+            "float32": None,
+            "float32_queries": 0,
             "delivered": None,
             "file_check_queries": 0,
         }
+        if exact is not None and record["success"]:
+            record |= {"float32": fools(exact, result), "float32_queries": 1}
         if file_check and record["success"]:
             record |= checked(setting, result)
         yield record, result
@@ -133,8 +144,15 @@ def checked(setting: Setting, result: AttackResult) -> Record:
     """What the victim says of a success after it was written to files and read again."""
     ledger = result.ledger
     assert ledger.best is not None  # a success
-    delivered = check_files(setting.victim, ledger.best, ledger.goal)
+    delivered = check_files(setting.victim, ledger.best, ledger.goal.plain)
     return {"delivered": delivered, "file_check_queries": len(delivered)}
+
+
+def fools(victim: Victim, result: AttackResult) -> bool:
+    """Whether a success changes the answer of another form of the victim, by one query."""
+    ledger = result.ledger
+    assert ledger.best is not None  # a success
+    return ledger.goal.plain.reached(victim.scores(ledger.best[None])[0])
 
 
 def readable(dataset: ClipDataset, indices: Iterable[int]) -> Iterator[tuple[int, Clip]]:

@@ -14,7 +14,7 @@ from video_attack.agents.core.files import write_whole
 from video_attack.agents.setup.setting import Setting
 from video_attack.envs.metrics.norms import norms
 from video_attack.envs.metrics.perceptual import Lpips
-from video_attack.envs.metrics.quality import psnr, ssim
+from video_attack.envs.metrics.quality import psnr, psnr_clip, ssim
 from video_attack.envs.metrics.temporal import warping_error
 
 Record = dict[str, Any]
@@ -23,7 +23,16 @@ Record = dict[str, Any]
 def make_record(
     name: str, setting: Setting, result: AttackResult, seed: int, lpips: Lpips | None = None
 ) -> Record:
-    """The raw record of one clip, plain values only; with `lpips`, a success has that distance too."""
+    """The raw record of one clip, plain values only; with `lpips`, a success has that distance too.
+
+    Besides what `video_attack.envs.metrics.summary` says, it has
+        curves: of a success, for l2, linf, l0_pixels and map each improvement of the least norm of any
+            success so far, as [query, norm], of six digits;
+        full: the same norms of the largest change that the bound admits (see `Bound.farthest`), the
+            wholly distorted clip's where the bound is a distortion: what a failure counts as;
+        clean_gap, gap: the log-probability margin in nats of the clean clip (above 0 until the goal is
+            reached), and how far past the boundary the kept success is.
+    """
     ledger = result.ledger
     success = result.attacked and ledger.best is not None
     assert ledger.clean_scores is not None  # every attack begins with the clean query
@@ -42,6 +51,8 @@ def make_record(
         "seed": seed,
         "clean_prediction": int(np.argmax(ledger.clean_scores)),
         "clean_right": int(np.argmax(ledger.clean_scores)) == ledger.clip.label,
+        "clean_gap": _short(ledger.goal.gap(ledger.clean_scores)),
+        "full": {name: _short(size) for name, size in result.full.items()},
     }
     if success:
         assert ledger.best is not None and ledger.best_scores is not None  # success says so
@@ -49,12 +60,20 @@ def make_record(
         record |= {
             "prediction": int(np.argmax(ledger.best_scores)),
             **norms(*clips),
+            "curves": {
+                name: [[query, _short(size)] for query, size in curve]
+                for name, curve in ledger.curves.items()
+            },
+            "gap": _short(-ledger.goal.gap(ledger.best_scores)),
             "ssim": ssim(*clips),
+            "ssim_changed": ssim(*clips, changed_only=True),
             "psnr": psnr(*clips),
+            "psnr_clip": psnr_clip(*clips),
             "warping_error": _or_none(warping_error(*clips)),
         }
         if lpips is not None:
             record["lpips"] = _or_none(lpips(*clips))
+            record["lpips_changed"] = _or_none(lpips(*clips, changed_only=True))
     return record
 
 
@@ -74,6 +93,7 @@ class RecordFile:
         kept = [line for line in lines if line.endswith("\n")]
         write_whole(path, "".join(kept).encode())
         self.records: list[Record] = [json.loads(line) for line in kept]
+        self._path = path
         self._file = path.open("a")
 
     def add(self, record: Record) -> None:
@@ -81,6 +101,20 @@ class RecordFile:
         self._file.write(json.dumps(record) + "\n")
         self._file.flush()
         self.records.append(record)
+
+    def in_order(self, attacks: Sequence[str]) -> None:
+        """Write the file anew: attack by attack as named, then any other, each in order of the clips.
+
+        Records come as clips end, the easy ones first; a part of the file should be no easier than all.
+        """
+        place = {name: number for number, name in enumerate(attacks)}
+        for record in self.records:
+            place.setdefault(record["attack"], len(place))
+        self.records.sort(key=lambda r: (place[r["attack"]], r["index"]))
+        self._file.close()
+        lines = [json.dumps(record) + "\n" for record in self.records]
+        write_whole(self._path, "".join(lines).encode())
+        self._file = self._path.open("a")
 
     def of(self, attack: str, clips: int) -> list[Record]:
         """An attack's records of the first `clips` clips of the data set, in its order."""
@@ -95,8 +129,8 @@ class RecordFile:
 
 
 def write_csv(path: Path, records: Sequence[Record]) -> None:
-    """Write records as a table; what a record lacks is left empty, nested keys get a dot."""
-    rows = [_flat(record) for record in records]
+    """Write records as a table without their curves; what one lacks is empty, nested keys get a dot."""
+    rows = [_flat({k: v for k, v in record.items() if k != "curves"}) for record in records]
     names = dict.fromkeys(key for row in rows for key in row)
     nested = {name.partition(".")[0] for name in names if "." in name}
     text = io.StringIO()
@@ -109,6 +143,11 @@ def write_csv(path: Path, records: Sequence[Record]) -> None:
 def _or_none(figure: float) -> float | None:
     """JSON has no nan."""
     return None if np.isnan(figure) else figure
+
+
+def _short(figure: float) -> float:
+    """Six digits, so that a long curve stays a short line."""
+    return float(f"{figure:.6g}")
 
 
 def _flat(record: Mapping[str, Any]) -> Record:

@@ -94,6 +94,7 @@ def evaluate(
                     log.exception("%s failed; its finished records are kept", attack.name)
                     named = isinstance(fault, AttackError)
                     failed.append(str(fault) if named else f"{attack.name} failed: {fault}")
+        kept.in_order([attack.name for attack in attacks])
         records = {attack.name: kept.of(attack.name, count) for attack in attacks}
     if any(records.values()):
         report(records, setting, folder)

@@ -14,6 +14,7 @@ from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.core.files import save_tensors
 from video_attack.agents.core.progress import Progress
 from video_attack.agents.finetune.fitting import Task, fit
+from video_attack.agents.setup.setting import NOT_THE_MODELS
 from video_attack.envs.datasets.base import BadClipError, ClipDataset, DatasetError, load_clips
 from video_attack.envs.metrics.rates import clopper_pearson
 from video_attack.envs.victims.base import Victim
@@ -156,7 +157,7 @@ def finetune(config: dict[str, Any], folder: Path) -> Path:
     if config["threads"]:
         torch.set_num_threads(config["threads"])
     torch.manual_seed(config["seed"])
-    model = {key: v for key, v in config["model"].items() if key not in ("answers", "top_k")}
+    model = {key: v for key, v in config["model"].items() if key not in NOT_THE_MODELS}
     victim = build("model", model)
     if not isinstance(victim, NetVictim):
         raise ConfigError(

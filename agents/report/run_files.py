@@ -12,7 +12,7 @@ import yaml
 from numpy.typing import NDArray
 
 from video_attack.envs.clip import Frames
-from video_attack.envs.metrics.summary import FILES, MEANS
+from video_attack.envs.metrics.summary import CHECKS, MEANS, in_clip_order
 
 Record = dict[str, Any]
 Notes = Mapping[str, NDArray[np.float32]]
@@ -80,7 +80,7 @@ def read_run(folder: Path) -> Run:
         if line.endswith("\n") and line.strip():  # a killed run may leave half a line
             record = _whole(json.loads(line))
             found.setdefault(record["attack"], {})[record["id"]] = record
-    records = {name: list(of.values()) for name, of in found.items() if of}
+    records = {name: in_clip_order(of.values()) for name, of in found.items() if of}
     if not records:
         raise FileNotFoundError(
             f"{folder} has no records.jsonl with a record: give the folder of an evaluation run"
@@ -104,5 +104,5 @@ def _whole(record: Record) -> Record:
     record = record | (record.get("delivered") or {})
     if record["success"]:
         record |= {name: np.nan for name in MEANS if record.get(name) is None}
-        record |= {name: None for name in FILES if name not in record}
+        record |= {name: None for name in CHECKS if name not in record}
     return record

@@ -83,6 +83,8 @@ def build_bound(config: Mapping[str, Any]) -> BoundConfig:
         raise ConfigError(str(fault)) from fault
 
 
+# Keys of `model` that say how it is shown, and are no arguments of it.
+NOT_THE_MODELS = ("answers", "top_k", "name")
 # The smallest value of each number that the commands themselves use.
 LOWEST = {
     "seed": 0, "clips": 0, "examples": 0, "threads": 0, "side_by_side": 1, "queries": 1, "keep": 1,
@@ -115,6 +117,13 @@ def check_setting(config: Mapping[str, Any]) -> None:
         )
     if "env" in config:
         build_game(config["env"])
+    margin = config.get("margin") or 0.0
+    if not 0 <= margin < np.inf:
+        raise ConfigError(f"attack.margin={margin}: must be 0 or a number of nats above it")
+    if margin and config["model"]["answers"] == "label":
+        raise ConfigError(
+            f"attack.margin={margin}: an attacker cannot see it when model.answers=label; set it to 0"
+        )
     try:
         check_answers(config["model"]["answers"], config["model"]["top_k"])
     except ValueError as fault:
@@ -173,7 +182,7 @@ def build_victim(config: Mapping[str, Any]) -> Victim:
 
 def make_victim(config: Mapping[str, Any]) -> Victim:
     """The victim of the groups `model` and `defence`, in this process."""
-    own = {key: value for key, value in config["model"].items() if key not in ("answers", "top_k")}
+    own = {key: value for key, value in config["model"].items() if key not in NOT_THE_MODELS}
     victim: Victim = build("model", own)
     victim.answers, victim.top_k = config["model"]["answers"], config["model"]["top_k"]
     defence = dict(config["defence"])

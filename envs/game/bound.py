@@ -132,6 +132,14 @@ class Bound:
         moved = self.clean + self.inside(theta) * self.delta
         return np.clip(np.rint(moved), 0, 255).astype(np.uint8)
 
+    def farthest(self) -> Frames:
+        """The largest change that is admitted, uint8 (T, H, W, 3): each value at its farther end.
+
+        Of a distortion with one version that is the wholly distorted clip.
+        """
+        up = self.most.astype(np.int16) - self.clean > self.clean.astype(np.int16) - self.least
+        return self.project(np.where(up, self.most, self.least)[None])[0]
+
     def project(self, clips: Frames) -> Frames:
         """Clips (N, T, H, W, 3) moved into the bound, on whole levels; those inside stay as they are.
 

@@ -8,6 +8,7 @@ import numpy as np
 from video_attack.envs.clip import Clip, Frames
 from video_attack.envs.game.config import ALL
 from video_attack.envs.game.threat import Goal, check_answers, visible
+from video_attack.envs.metrics.norms import sizes
 from video_attack.envs.victims.base import Scores, Victim
 
 
@@ -27,6 +28,8 @@ class Ledger:
         best: the successful clip of the smallest norm so far, or None.
         best_norm: its norm.
         best_scores: the victim's full scores of it (for the record, not for the attacker).
+        curves: for each norm of `video_attack.envs.metrics.norms.sizes`, every improvement of its least value over
+            all successes so far, as (query, norm); each norm on its own, whichever `best` keeps.
         clean_scores: the victim's full scores of the clean clip, once it has passed.
     """
 
@@ -50,6 +53,7 @@ class Ledger:
         self.best: Frames | None = None
         self.best_norm = float("inf")
         self.best_scores: Scores | None = None
+        self.curves: dict[str, list[tuple[int, float]]] = {}
         self.clean_scores: Scores | None = None
 
     @property
@@ -59,7 +63,11 @@ class Ledger:
 
     def cleaned_up(self, queries: int | str) -> bool:
         """Whether a success was met, and so many queries were spent since; never, of `all`."""
-        return queries != ALL and self.first_success is not None and self.spent - self.first_success >= int(queries)
+        return (
+            queries != ALL
+            and self.first_success is not None
+            and self.spent - self.first_success >= int(queries)
+        )
 
     def admit(self, clips: Frames) -> Frames:
         """Count uint8 clips (N, T, H, W, 3) and return those that may pass: the first `left` ones.
@@ -93,6 +101,10 @@ class Ledger:
     def _note_success(self, number: int, frames: Frames, scores: Scores) -> None:
         if self.first_success is None:
             self.first_success = number
+        for name, size in sizes(self.clip.frames, frames).items():
+            curve = self.curves.setdefault(name, [])
+            if not curve or size < curve[-1][1]:
+                curve.append((number, size))
         norm = self._norm(self.clip.frames, frames)
         if norm < self.best_norm:
             self.best, self.best_norm, self.best_scores = frames.copy(), norm, scores.copy()

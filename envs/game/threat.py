@@ -1,6 +1,6 @@
 """Threat model: what counts as a success, and how close a clip is to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,21 +18,31 @@ class Goal:
     Attributes:
         label: the true class.
         target: the class wanted instead, or None.
+        beyond: how far past the boundary a success must be, in nats of `gap`; 0: a tie-free win.
     """
 
     label: int
     target: int | None = None
+    beyond: float = 0.0
 
     def __post_init__(self) -> None:
         if self.target == self.label:
             raise ValueError(
                 f"the target class {self.target} is the clip's own label: choose another"
             )
+        if not 0 <= self.beyond < np.inf:
+            raise ValueError(f"margin={self.beyond}: must be 0 or a number of nats above it")
 
     def reached(self, scores: NDArray[np.floating]) -> bool:
         """Whether scores (C,) mean success; the first of equal scores is the prediction."""
         predicted = int(np.argmax(scores))
-        return predicted != self.label if self.target is None else predicted == self.target
+        won = predicted != self.label if self.target is None else predicted == self.target
+        return won and (self.beyond == 0 or -self.gap(scores) >= self.beyond)
+
+    @property
+    def plain(self) -> "Goal":
+        """The same goal without a distance past the boundary: a changed answer is enough."""
+        return replace(self, beyond=0.0)
 
     def margin(self, scores: NDArray[np.floating]) -> float:
         """Distance from success in [-1, 1]; negative means reached (or a tie).

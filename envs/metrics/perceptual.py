@@ -59,12 +59,13 @@ class Lpips:
                 f"{source} is no calibration of LPIPS for AlexNet ({fault}): give alex.pth of version 0.1"
             ) from fault
 
-    def __call__(self, original: Frames, adversarial: Frames) -> float:
+    def __call__(self, original: Frames, adversarial: Frames, changed_only: bool = False) -> float:
         """Mean distance over frames, 0 (equal) to somewhat above 1.
 
         Args:
             original: uint8 (T, H, W, 3).
             adversarial: uint8, the same shape.
+            changed_only: leave untouched frames, which are at distance 0, out of the mean.
 
         Returns:
             The distance; nan when a side is below 31 pixels.
@@ -80,7 +81,7 @@ class Lpips:
             return 0.0  # an unchanged frame is at distance 0; attacks leave many unchanged
         with torch.no_grad():
             total = self._distances(original[changed], adversarial[changed]).sum()
-        return float(total) / len(original)
+        return float(total) / len(changed if changed_only else original)
 
     def _distances(self, a: Frames, b: Frames) -> Tensor:
         """Distance of each pair of frames, (T,)."""

@@ -1,18 +1,21 @@
-"""The answer to "how robust is it?": a bound on what an attack can do, with its confidence."""
+"""The answer to "how robust is it?": what an attack has shown to be possible, with its confidence."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from video_attack.envs.metrics.rates import clopper_pearson
 from video_attack.envs.metrics.summary import Record, first_flip
+from video_attack.envs.metrics.trade import norm_at
 
-TITLES = {"l2": "L2 norm", "linf": "Linf norm", "map": "mean change (0-255)",
+_DIGITS = 1e-5  # of the norms in a curve
+TITLES = {"l2": "L2", "linf": "Linf", "map": "mean change (0-255)",
           "l0_pixels": "share of changed pixels", "l0_frames": "share of changed frames"}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Statement:
-    """How many clips an attack flips at most, with the numbers that say so.
+    """How many clips can be flipped at least, with the numbers that say so.
 
     Attributes:
         attack: its name.
@@ -21,8 +24,8 @@ class Statement:
         queries: the allowance of queries.
         norm: the allowance of the norm, in the unit of `norms`; None: any that the run's bound admits.
         norm_name: which norm: l2, linf, map, l0_pixels or l0_frames.
-        confidence: chance that `at_most` holds, over draws of the clips.
-        at_most: upper limit of the share of clips that flip, in [0, 1].
+        confidence: chance that `at_least` holds, over draws of the clips.
+        at_least: lower limit of the share of clips that can be flipped, in [0, 1].
     """
 
     attack: str
@@ -32,19 +35,28 @@ class Statement:
     norm: float | None
     norm_name: str
     confidence: float
-    at_most: float
+    at_least: float
 
     def __str__(self) -> str:
         """One sentence for a report."""
-        size = ""
+        within = f"within {self.queries} queries"
         if self.norm is not None:
-            size = f" and {TITLES.get(self.norm_name, self.norm_name)} {self.norm:.4g}"
-        # Rounded up, for "at most" must stay true.
-        percent = min(100.0, -(-self.at_most * 1000 // 1) / 10)
+            levels = 255 * self.norm
+            whole = self.norm_name == "linf" and abs(levels - round(levels)) < 1e-6
+            size = f"{round(levels)}/255" if whole else f"{self.norm:.4g}"
+            within += f" and {TITLES.get(self.norm_name, self.norm_name)} {size}"
+        sure = f"{100 * self.confidence:.4g} % confidence"
+        if not self.flips:
+            return (
+                f"{self.attack} flipped none of {self.clips} clips {within}, which proves nothing: "
+                "another attack may."
+            )
+        # Rounded down, for "at least" must stay true.
+        percent = math.floor(self.at_least * 1000) / 10
         return (
-            f"With {100 * self.confidence:.4g} % confidence at most {percent:.1f} % of such clips can be "
-            f"flipped by {self.attack} within {self.queries} queries{size} "
-            f"({self.flips} of {self.clips} were)."
+            f"At least {percent:.1f} % of such clips can be flipped {within}, {sure} "
+            f"({self.attack} flipped {self.flips} of {self.clips}); no attack proves that the others "
+            "cannot be."
         )
 
 
@@ -56,16 +68,15 @@ def robustness_statement(
     norm_name: str = "l2",
     confidence: float = 0.95,
 ) -> Statement:
-    """One-sided upper limit (Clopper and Pearson, 1934) of the share of clips that an attack flips.
+    """One-sided lower limit (Clopper and Pearson, 1934) of the share of clips that can be flipped.
 
-    With s flips among n attacked clips it is the `confidence` quantile of Beta(s + 1, n - s). It holds
-    for clips drawn as these were, that the victim gets right, and for this attack with these
-    settings: another attack may do better, and nothing is certified.
+    With s flips among n attacked clips it is the 1 - `confidence` quantile of Beta(s, n - s + 1). It
+    holds for clips drawn as these were, that the victim gets right: what one attack flips can be
+    flipped. There is no upper limit: another attack may do better, and nothing is certified. Of several
+    attacks, the one to state should be chosen beforehand; that of the best of them is a little high.
 
-    A clip counts as flipped when its first success came within `queries` and its smallest success in
-    the whole run is within `norm`. With a clean-up (`env.cleanup`) the latter may have come later than
-    `queries`: then the limit is rather too high. Where the run kept the least of another norm
-    (`env.norm`) than `norm_name`, a smaller clip may have been met and not kept.
+    A clip counts as flipped when a success within `queries` is within `norm`, as `video_attack.envs.metrics.trade`
+    reads it from the record: of one without curves, the success that was kept, at its last query.
 
     Args:
         records: of one attack; see `video_attack.envs.metrics.summary`. A record without `first_success` is
@@ -76,7 +87,7 @@ def robustness_statement(
         confidence: above 0.5, below 1.
 
     Returns:
-        The statement; `at_most` is 1 when no clip was attacked.
+        The statement; `at_least` is 0 when no clip was attacked.
 
     Raises:
         ValueError: records of several attacks, an allowance above a record's budget (which says
@@ -94,17 +105,19 @@ def robustness_statement(
     if not 1 <= queries <= least:
         raise ValueError(f"queries={queries}: the run allowed {least}; give 1 to {least}")
     flips = sum(_flipped(record, queries, norm, norm_name) for record in attacked)
-    # A one-sided limit at 95 % is the upper end of the two-sided interval at 90 %.
-    high = clopper_pearson(flips, len(attacked), 2 * confidence - 1)[1] if attacked else 1.0
+    # A one-sided limit at 95 % is the lower end of the two-sided interval at 90 %.
+    low = clopper_pearson(flips, len(attacked), 2 * confidence - 1)[0] if attacked else 0.0
     return Statement(
         names[0] if names else "this attack", len(attacked), flips, queries, norm, norm_name,
-        confidence, high,
+        confidence, low,
     )  # fmt: skip
 
 
 def _flipped(record: Record, queries: int, norm: float | None, norm_name: str) -> bool:
     if not record["success"]:
         return False
-    if norm is not None and record.get(norm_name) is None:
+    if norm is None:
+        return first_flip(record) <= queries
+    if record.get(norm_name) is None:
         raise ValueError(f"the record of {record['id']!r}, a success, lacks {norm_name!r}")
-    return first_flip(record) <= queries and (norm is None or record[norm_name] <= norm)
+    return norm_at(record, queries, norm_name) <= norm * (1 + _DIGITS)

@@ -9,12 +9,12 @@ A record is a mapping with
     first_success: int, which of them first reached the goal (where absent: the last);
     budget: int, the most queries allowed;
 and, for successes at least, the figures named in MEANS; where they were measured also those in MORE
-and the flags named in FILES (whether the clip still is a success after it was such a file), which may
-stand in a mapping `delivered` of their own.
+and the flags named in CHECKS (whether the clip still is a success after it was such a file, and of the
+victim in float32), those in FILES perhaps in a mapping `delivered` of their own.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,21 @@ from numpy.typing import NDArray
 from video_attack.envs.metrics.rates import clopper_pearson
 
 Record = Mapping[str, Any]
+R = TypeVar("R", bound=Record)
 
 MEANS = ("l2", "linf", "map", "l0_pixels", "l0_frames", "ssim")
-MORE = ("sparsity", "roughness", "warping_error", "psnr", "lpips")
+MORE = (
+    "sparsity",
+    "roughness",
+    "warping_error",
+    "psnr",
+    "psnr_clip",
+    "ssim_changed",
+    "lpips",
+    "lpips_changed",
+)
 FILES = ("ffv1", "h264_18", "h264_23", "h264_28")
+CHECKS = (*FILES, "float32")
 
 
 def summary(records: Sequence[Record]) -> dict[str, float]:
@@ -43,9 +54,11 @@ def summary(records: Sequence[Record]) -> dict[str, float]:
         aq: mean queries over all attacked clips, a failure counting its full budget.
         median_queries: over successes.
         l2, linf, map, l0_pixels, l0_frames, ssim: means over successes.
-        sparsity, roughness, warping_error, psnr, lpips: the same; nan unless every success has it.
+        sparsity, roughness, warping_error, psnr, psnr_clip, ssim_changed, lpips, lpips_changed: the
+            same; nan unless every success has it.
         ffv1, h264_18, h264_23, h264_28: share of the attacked clips of which a success survives in
             such a file, to be held against asr; nan unless every success was written to one.
+        float32: the same of the victim in float32, where it answered in less; nan without a success.
         Where there is nothing to average, nan: never 0.
 
     Raises:
@@ -72,6 +85,7 @@ def summary(records: Sequence[Record]) -> dict[str, float]:
         **{name: _mean([_figure(record, name) for record in successes]) for name in MEANS},
         **{name: _mean(_measured(successes, name)) for name in MORE},
         **{name: _delivered(successes, len(attacked), name) for name in FILES},
+        "float32": _delivered(successes, len(attacked), "float32") if flipped else float("nan"),
     }
 
 
@@ -91,6 +105,11 @@ def success_curve(records: Sequence[Record]) -> tuple[NDArray[np.int64], NDArray
     if not attacked:
         return queries, np.full(len(queries), np.nan)
     return queries, np.searchsorted(flips, queries, side="right") / len(attacked)
+
+
+def in_clip_order(records: Iterable[R]) -> list[R]:
+    """Records as the data set has their clips; those of an unknown place last, as they came."""
+    return sorted(records, key=lambda record: record.get("index", float("inf")))
 
 
 def first_flip(record: Record) -> int:

@@ -39,6 +39,13 @@ class Victim(ABC):
     def predict(self, clips: Frames) -> Scores:
         """Class probabilities, float32 (N, classes), of uint8 clips (N, T, H, W, 3)."""
 
+    def exact(self) -> "Victim | None":
+        """This victim in float32, where it answers in less and can do so; else None.
+
+        What it is asked beside the attack's account says whether a success is more than rounding.
+        """
+        return None
+
     def scores(self, clips: Frames) -> Scores:
         """Checked `predict`, split into batches.
 

@@ -1,5 +1,6 @@
 """A victim behind a defence that changes each clip before it is classified."""
 
+import copy
 import zlib
 from collections.abc import Callable
 
@@ -42,6 +43,15 @@ class Defended(Victim):
         # The victim gets about as many versions at once as it would get clips.
         self.max_batch = max(1, victim.max_batch // votes)
         self._try_out()
+
+    def exact(self) -> "Defended | None":
+        """See Victim: the same defence before the victim in float32."""
+        inner = self.victim.exact()
+        if inner is None:
+            return None
+        twin = copy.copy(self)
+        twin.victim = inner
+        return twin
 
     def predict(self, clips: Frames) -> Scores:
         """Scores of the defended clips; with several votes, the shares of votes."""

@@ -1,5 +1,6 @@
 """A PyTorch network as a victim: what all of them share, whatever their architecture."""
 
+import copy
 import logging
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -156,6 +157,14 @@ class NetVictim(Victim):
         if found.ndim > 2:  # (N, F, ...), the form of a convolution's input
             found = found.flatten(2).mean(dim=2)
         return found.view(-1, len(found) // len(clips), found.shape[1]).mean(dim=1)
+
+    def exact(self) -> "NetVictim | None":
+        """See Victim; shares the network."""
+        if not self.bf16:
+            return None
+        twin = copy.copy(self)
+        twin.bf16 = False
+        return twin
 
     @torch.inference_mode()
     def predict(self, clips: Frames) -> Scores:

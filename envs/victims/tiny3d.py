@@ -1,5 +1,6 @@
 """Tiny3D: a small 3-D convnet that ships trained on the embedded data set `actions`."""
 
+import copy
 from pathlib import Path
 from typing import Literal
 
@@ -123,6 +124,14 @@ class Tiny3D(Victim):
         self._bf16 = precision == "bf16"
         self._device = choose_device(device)
         self.net = net.to(self._device)
+
+    def exact(self) -> "Tiny3D | None":
+        """See Victim; shares the network."""
+        if not self._bf16:
+            return None
+        twin = copy.copy(self)
+        twin._bf16 = False
+        return twin
 
     @torch.inference_mode()
     def predict(self, clips: Frames) -> Scores:

@@ -53,6 +53,7 @@ class Heuristic(LabelOnly):
     """
 
     name = "heuristic"
+    shrinks = True
 
     def __init__(
         self,

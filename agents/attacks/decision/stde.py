@@ -40,6 +40,7 @@ class Stde(LabelOnly):
     """
 
     name = "stde"
+    shrinks = True
 
     def __init__(
         self, rules: Rules, *, population: int = 15, scale: float = 0.5, crossover: float = 0.7

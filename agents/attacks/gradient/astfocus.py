@@ -88,6 +88,7 @@ class AstFocus(Attack):
     """
 
     name = "astfocus"
+    shrinks = False
 
     def __init__(
         self, rules: Rules, *, window: float, grid: int, samples: int, sigma: float, lr: float,

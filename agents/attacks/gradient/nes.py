@@ -40,6 +40,7 @@ class Nes(Attack):
     """
 
     name = "nes"
+    shrinks = False
 
     def __init__(
         self,

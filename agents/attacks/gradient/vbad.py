@@ -58,6 +58,7 @@ class Vbad(Attack):
     """
 
     name = "vbad"
+    shrinks = False
 
     def __init__(
         self,

@@ -46,6 +46,7 @@ class WarpedNoise(Attack):
     """
 
     published_eps: float
+    shrinks = False
 
     def __init__(
         self,

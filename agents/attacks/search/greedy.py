@@ -25,7 +25,7 @@ class Greedy(Attack):
     after another, best first, one query each, and those that do not lower the margin any further
     are dropped. Under an Linf bound a region is raised and, unless that helps, lowered, all channels
     together: the sign that helps is kept. When all groups are done it begins again from where it
-    stands, until a whole round brings nothing. It ends at the first success.
+    stands, until a whole round brings nothing.
 
     Args:
         rules: see Rules.
@@ -37,6 +37,7 @@ class Greedy(Attack):
     """
 
     name = "greedy"
+    shrinks = False
 
     def __init__(self, rules: Rules, *, frames: int, groups: int) -> None:
         super().__init__(rules)

@@ -58,6 +58,7 @@ class Rlab(Attack):
     """
 
     name = "rlab"
+    shrinks = True
 
     def __init__(self, rules: Rules, *, frames: int, add: int, remove: int) -> None:
         super().__init__(rules)

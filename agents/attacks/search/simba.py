@@ -10,8 +10,7 @@ class Simba(Attack):
     A direction is one patch of the game's grid over a run of frames: each colour channel of its own
     under an Linf bound, the three together when the bound is a distortion. A try that changes
     nothing, such as undoing what was never distorted, costs no query. When all directions are used
-    up it goes through them again (the paper stops there), until a whole round brings nothing. It
-    ends at the first success.
+    up it goes through them again (the paper stops there), until a whole round brings nothing.
 
     Args:
         rules: see Rules.
@@ -23,6 +22,7 @@ class Simba(Attack):
     """
 
     name = "simba"
+    shrinks = False
 
     def __init__(self, rules: Rules, *, frames: int, step: float) -> None:
         super().__init__(rules)

@@ -15,7 +15,7 @@ class Square(Attack):
     A box is a square in space, as published, and a run of frames in time. Under an Linf bound it
     starts from vertical stripes and sets a box to a random sign a channel, so that the clip stays
     in the corners of the bound. When the bound is a distortion, it starts from the clean clip and
-    distorts a box wholly or undoes it. It ends at the first success.
+    distorts a box wholly or undoes it.
 
     Args:
         rules: see Rules.
@@ -29,6 +29,7 @@ class Square(Attack):
     """
 
     name = "square"
+    shrinks = False
 
     def __init__(
         self, rules: Rules, *, p_init: float, halve_at: Sequence[float], windows: Sequence[int]

@@ -1,0 +1,127 @@
+"""How close each attack comes, clip by clip, to the best that any of them found at the same price.
+
+After the local optimality of AttackBench (Cinà et al., AAAI 2025, arXiv 2404.19460), which compares the
+area under an attack's curve of accuracy against norm with that of the *empirically best attack*, the
+clip-wise minimum over all attacks. Here it is taken per clip and at each number of queries, since these
+are what a black-box attack pays: with n_a(i, q) the least norm of a success of attack a on clip i within
+q queries (infinity where there is none) and e(i, q) = min over a of n_a(i, q),
+
+    o_a(i, q) = min(1, e(i, q) / n_a(i, q)),
+
+1 for the best, 0 for a failure where another attack has a success; clips on which no attack has one
+yet tell nothing and are left out. An attack's optimality at q is the mean over the others.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from video_attack.envs.metrics.summary import Record
+from video_attack.envs.metrics.trade import Floats, Found, sizes_over
+
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An attack at one budget.
+
+    Attributes:
+        optimality: mean o_a, 0 to 1; nan while no attack has a success.
+        low, high: its 95 % percentile bootstrap interval over clips.
+        rank: 1 is the best; equal optimalities share the better place.
+        rank_low, rank_high: 95 % interval of the rank, all attacks meeting the same draws of clips.
+        clips: on which some attack has a success.
+    """
+
+    optimality: float
+    low: float
+    high: float
+    rank: int
+    rank_low: int
+    rank_high: int
+    clips: int
+
+
+def common(found: Found) -> dict[str, list[Record]]:
+    """Records of the clips that all attacks attacked, in the order of the first one's."""
+    own = {name: {r["id"]: r for r in records if r["attacked"]} for name, records in found.items()}
+    first = next(iter(own.values()), {})
+    shared = [clip for clip in first if all(clip in records for records in own.values())]
+    return {name: [records[clip] for clip in shared] for name, records in own.items()}
+
+
+def ratios(found: Found, queries: list[int], norm: str = "l2") -> tuple[Floats, NDArray[np.bool_]]:
+    """o_a of the module's formula.
+
+    Args:
+        found: records by attack.
+        queries: numbers of queries, increasing.
+        norm: one of `video_attack.envs.metrics.trade.NORMS`.
+
+    Returns:
+        ratios: float64 (attacks, clips, queries), of `common` clips; 0 where nothing is known.
+        known: bool (clips, queries), whether some attack has a success there.
+    """
+    shared = common(found)
+    sizes = np.stack([sizes_over(r, queries, norm, counted=False) for r in shared.values()])
+    best = sizes.min(axis=0)
+    known = np.isfinite(best)
+    # An unchanged clip cannot be a success, but a norm of 0 must not divide.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(sizes <= best, 1.0, best / sizes)
+    return np.where(known & np.isfinite(sizes), np.minimum(share, 1.0), 0.0), known
+
+
+def optimality_curves(found: Found, queries: list[int], norm: str = "l2") -> dict[str, Floats]:
+    """Mean optimality (q,) of each attack at each number of queries; nan before the first success."""
+    share, known = ratios(found, queries, norm)
+    counts = known.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = share.sum(axis=1) / counts
+    return dict(zip(found, means, strict=True))
+
+
+def leaders(found: Found, queries: list[int], norm: str = "l2") -> list[str | None]:
+    """Who has the highest optimality at each number of queries; None before the first success."""
+    means = np.stack(list(optimality_curves(found, queries, norm).values()))
+    names = list(found)
+    return [
+        None if np.isnan(column).all() else names[int(np.nanargmax(column))] for column in means.T
+    ]
+
+
+def standings(found: Found, queries: int, norm: str = "l2", seed: int = 0) -> dict[str, Standing]:
+    """All attacks at one budget.
+
+    Args:
+        found: records by attack.
+        queries: the budget.
+        norm: one of `video_attack.envs.metrics.trade.NORMS`.
+        seed: of the bootstrap.
+    """
+    share, known = ratios(found, [queries], norm)
+    share = share[:, known[:, 0], 0]
+    attacks, clips = share.shape
+    if not clips:
+        nan = float("nan")
+        return {name: Standing(nan, nan, nan, 1, 1, attacks, 0) for name in found}
+    draws = np.random.default_rng(seed).integers(0, clips, (_RESAMPLES, clips))
+    means = share[:, draws].mean(axis=2)  # (attacks, resamples)
+    low, high = np.quantile(means, [0.025, 0.975], axis=1, method="inverted_cdf")
+    places = np.quantile(ranks(means), [0.025, 0.975], axis=1, method="inverted_cdf").astype(int)
+    rank = ranks(share.mean(axis=1, keepdims=True))[:, 0]
+    return {
+        name: Standing(
+            float(share[i].mean()), float(low[i]), float(high[i]), int(rank[i]),
+            int(places[0, i]), int(places[1, i]), clips,
+        )
+        for i, name in enumerate(found)
+    }  # fmt: skip
+
+
+def ranks(values: Floats) -> NDArray[np.int64]:
+    """Places (attacks, n) from 1, the highest value first; equal ones share the better place."""
+    rounded = values.round(9)
+    return 1 + (rounded[None] > rounded[:, None]).sum(axis=1)
