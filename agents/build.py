@@ -11,6 +11,7 @@ import numpy as np
 
 from agents.attacks.base import Attack, Rules
 from agents.policy import PolicyError, game_from
+from envs.bound import BoundConfig
 from envs.datasets.base import ClipDataset, DatasetError, Part
 from envs.episode import Distort, choose_goal, distorted_draws
 from envs.game_config import GameConfig
@@ -133,7 +134,7 @@ class Setting:
         """The rules for attacks."""
         return Rules(
             self.game, self.distort, self.severity, len(self.victim.classes),
-            self.victim.sampling.frames, (self.config.get("bound") or {}).get("eps"),
+            self.victim.sampling.frames, build_bound(self.config.get("bound") or {}),
         )  # fmt: skip
 
     def attack(self, config: Mapping[str, Any], **given: Any) -> Attack:
@@ -147,6 +148,14 @@ def build_game(config: Mapping[str, Any]) -> GameConfig:
         return game_from(config)
     except ValueError as fault:
         raise ConfigError(str(fault)) from fault
+
+
+def build_bound(config: Mapping[str, Any]) -> BoundConfig:
+    """The bound of attacks from the plain config group `bound`; empty: the distortion."""
+    try:
+        return BoundConfig(**config)
+    except (ValueError, TypeError) as fault:
+        raise ConfigError(f"bound: {fault}") from fault
 
 
 # The smallest value of each number that the commands themselves use.
@@ -181,6 +190,7 @@ def check_setting(config: Mapping[str, Any]) -> None:
         )
     if "env" in config:
         build_game(config["env"])
+    build_bound(config.get("bound") or {})
     try:
         check_answers(config["model"]["answers"], config["model"]["top_k"])
     except ValueError as fault:
@@ -231,9 +241,6 @@ def try_out(setting: Setting) -> None:
         distorted_draws(setting.distort, black, setting.severity, game.draws, rng)
     except (ValueError, TypeError) as fault:
         raise ConfigError(f"the game cannot be played: {fault}") from fault
-    eps = (setting.config.get("bound") or {}).get("eps")
-    if eps is not None and not 1 <= eps <= 255:
-        raise ConfigError(f"bound.eps={eps}: choose from 1 to 255")
 
 
 def build_victim(config: Mapping[str, Any]) -> Victim:

@@ -6,6 +6,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
+from envs.bound import BoundConfig
 from envs.game_config import GameConfig
 
 
@@ -78,13 +79,6 @@ class TrainConfig(RunConfig):
     queries: int = MISSING
     resume: bool = MISSING
     keep: int = MISSING
-
-
-@dataclass
-class BoundConfig:
-    """Where attacked clips may lie; see conf/bound/."""
-
-    eps: int | None = MISSING
 
 
 @dataclass

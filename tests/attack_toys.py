@@ -6,13 +6,19 @@ import numpy as np
 
 from agents.attacks.base import Attack, Proposals, Rules, Task
 from agents.build import build
-from envs.bound import Bound
+from envs.bound import Bound, BoundConfig
 from envs.clip import Clip, Frames
 from envs.game_config import GameConfig
 from envs.victims.base import Scores
 from tests.toys import CountingVictim, softmax
 
 FRAMES, SIZE, BLOCK = 8, 32, 8
+BOUNDS = {
+    "linf": BoundConfig("linf", eps=10),
+    "distortion": BoundConfig(),
+    "l2": BoundConfig("l2", radius=2.0),  # Linf 10 is 6.1 for these clips
+    "none": BoundConfig("none"),
+}
 
 
 class LinearVictim(CountingVictim):
@@ -63,12 +69,15 @@ def darken(clip: Frames, severity: int, rng: np.random.Generator) -> Frames:
     return np.maximum(clip.astype(np.int16) - 16, 0).astype(np.uint8)
 
 
-def rules(budget: int = 200, eps: int | None = 10, **game: Any) -> Rules:
-    """Rules for the linear victim."""
+def rules(
+    budget: int = 200, eps: int | None = 10, bound: BoundConfig | None = None, **game: Any
+) -> Rules:
+    """Rules for the linear victim; a bound, or an Linf bound of eps, or (None) the distortion."""
+    bound = bound or (BoundConfig("linf", eps) if eps else BoundConfig())
     config = GameConfig(
         **{"grid": 4, "budget": budget, "sizes": [[1, 1], [2, 2]], "windows": [2, 4], **game}
     )
-    return Rules(config, darken, 5, len(LinearVictim.classes), FRAMES, eps)
+    return Rules(config, darken, 5, len(LinearVictim.classes), FRAMES, bound)
 
 
 def make(target: str, budget: int = 200, eps: int | None = 10, **keys: Any) -> Attack:

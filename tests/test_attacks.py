@@ -20,6 +20,7 @@ from agents.attacks.marl import Marl
 from agents.attacks.no_attack import NoAttack
 from agents.attacks.random_moves import RandomMoves
 from agents.policy import Policy, PolicyError
+from envs.bound import BoundConfig
 from envs.clip import Clip
 from envs.game_config import GameConfig
 from envs.mask import perturbation_norm
@@ -223,7 +224,7 @@ def learned(given, **game):
 
 @pytest.mark.parametrize("method", [Marl, RandomMoves])
 def test_a_policy_brings_its_boxes_and_under_an_linf_bound_its_distortion(method):
-    given = replace(rules(), eps=10)
+    given = replace(rules(), bound=BoundConfig("linf", eps=10))
     attack = method(given, learned(given, grid=2, sizes=[[2, 2]], windows=[8], draws=3, levels=1))
     victim = CountingVictim()  # never gives in
     result = attack.run(victim, DarkClips()[0], 0)
@@ -232,7 +233,7 @@ def test_a_policy_brings_its_boxes_and_under_an_linf_bound_its_distortion(method
 
 
 def test_under_a_linf_bound_the_learned_distortion_is_cut_to_it():
-    given = replace(rules(), eps=10)
+    given = replace(rules(), bound=BoundConfig("linf", eps=10))
     seen = []
 
     class Watched(CountingVictim):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.bound import Bound
+from envs.bound import Bound, BoundConfig
 from envs.clip import Clip, Frames
 from envs.episode import Distort, choose_goal, distorted_draws, open_ledger
 from envs.game_config import GameConfig
@@ -33,8 +33,7 @@ class Rules:
         severity: 1 to 5.
         classes: number of classes of the victim.
         frames: frames of a clip.
-        eps: the bound, no value of a clip moves by more than so many levels of 0-255; None: the
-            bound is the distortion, each value lies between the clean and the distorted clips.
+        bound: where attacked clips may lie.
     """
 
     game: GameConfig
@@ -42,7 +41,12 @@ class Rules:
     severity: int
     classes: int
     frames: int
-    eps: int | None = None
+    bound: BoundConfig = field(default_factory=BoundConfig)
+
+    @property
+    def eps(self) -> int | None:
+        """The Linf bound in levels, or None."""
+        return self.bound.eps
 
 
 @dataclass
@@ -151,6 +155,4 @@ class Attack(ABC):
     def _task(self, ledger: Ledger, clean: NDArray[np.float32], rng: np.random.Generator) -> Task:
         rules, frames = self.rules, ledger.clip.frames
         distorted = distorted_draws(rules.distort, frames, rules.severity, rules.game.draws, rng)
-        eps = rules.eps
-        bound = Bound.linf(frames, eps) if eps else Bound.between(frames, distorted)
-        return Task(ledger, clean, distorted, bound, rng)
+        return Task(ledger, clean, distorted, rules.bound.around(frames, distorted), rng)

@@ -58,7 +58,8 @@ class Features:
         if network not in NETWORKS:
             raise ValueError(f"network={network!r}: choose one of {', '.join(NETWORKS)}")
         self.device = choose_device(device)
-        net, self.source = _find(network, weights)
+        with torch.random.fork_rng(devices=[]):  # first weights are drawn before they are loaded
+            net, self.source = _find(network, weights)
         self.net = net.to(self.device).eval().requires_grad_(False)
 
     def maps(self, frames: Frames) -> Tensor:

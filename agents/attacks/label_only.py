@@ -25,7 +25,7 @@ class LabelOnly(Attack):
 
     def flips(self, task: Task, theta: Theta) -> Asking:
         """Ask about one point: whether the goal is reached there; notes where the best changes."""
-        clip = task.bound.render(theta)
+        clip = task.bound.project(task.bound.render(theta)[None])[0]
         answers = yield clip[None]
         reached = len(answers) > 0 and task.ledger.goal.reached(answers[0])
         if reached and np.array_equal(clip, task.ledger.best):  # type: ignore[arg-type] # not None: reached
@@ -45,6 +45,7 @@ def corners(bound: Bound, rng: np.random.Generator) -> Iterator[Theta]:
 
     Constant, channel by channel, over blocks whose length in each axis is drawn anew for every
     point, 1, 2, 4, ... or the whole of it: fine noise seldom flips a label, stripes and patches may.
+    Under an L2 bound they are drawn in to its surface.
     Where the bound is a distortion, the wholly distorted clip comes first.
     """
     shape = bound.clean.shape
@@ -56,4 +57,4 @@ def corners(bound: Bound, rng: np.random.Generator) -> Iterator[Theta]:
         theta = rng.choice(np.array([bound.low, 1.0], np.float32), (*blocks, 3))
         for axis, length in enumerate(lengths):
             theta = theta.repeat(length, axis)
-        yield theta[: shape[0], : shape[1], : shape[2]]
+        yield bound.inside(theta[: shape[0], : shape[1], : shape[2]])

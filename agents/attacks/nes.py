@@ -78,7 +78,7 @@ class Nes(Attack):
             slope *= self.momentum
             for seed, weight in zip(seeds, slopes, strict=False):  # fewer answers at the end
                 slope += np.float32((1 - self.momentum) * weight) * _normal(seed, shape)
-            theta = np.clip(theta - np.float32(steps.rate) * np.sign(slope), bound.low, 1)
+            theta = bound.inside(theta - np.float32(steps.rate) * np.sign(slope))
             note_pictures(task, theta, slope, self.rules.game.grid)
             answers = yield bound.render(theta)[None]
             steps.tell(float(margins(task, answers)[0]))

@@ -50,16 +50,18 @@ class Square(Attack):
     def moves(self, task: Task) -> Proposals:
         """One box a query."""
         signed, rng = task.bound.low < 0, task.rng
-        with Search(task, self.rules.game.grid) as search:
+        with Search(task, self.rules.game.grid, 16.0) as search:
             if signed:
                 stripes = rng.choice([-1.0, 1.0], (1, 1, search.theta.shape[2], 3))
                 start = np.broadcast_to(stripes, search.theta.shape).astype(np.float32)
                 # Whatever the answer: the search moves among the corners of the bound.
-                yield from search.ask(start, least=-np.inf)
+                yield from search.ask(start * np.float32(search.stroke), least=-np.inf)
             step, budget = 0, task.ledger.budget
             while not search.flipped:
                 region = self._box(search, self.share(step / budget), rng)
-                value = self._value(search.theta[region], signed, rng)
+                value = (
+                    self._value(search.theta[region] / search.stroke, signed, rng) * search.stroke
+                )
                 added, taken = ([], [region]) if not value.any() else ([region], [])
                 yield from search.ask(search.painted(region, value), added, taken)
                 step += 1
