@@ -155,7 +155,7 @@ def build_bound(config: Mapping[str, Any]) -> BoundConfig:
     try:
         return BoundConfig(**config)
     except (ValueError, TypeError) as fault:
-        raise ConfigError(f"bound: {fault}") from fault
+        raise ConfigError(str(fault)) from fault
 
 
 # The smallest value of each number that the commands themselves use.

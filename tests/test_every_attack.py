@@ -17,7 +17,7 @@ from tests.attack_toys import BOUNDS, LinearVictim, darken, grey_clip, rules
 CONF = Path(__file__).parents[1] / "conf/attack"
 # The learned agents need a policy; `none` asks about nothing but the clean clip.
 NAMES = sorted(path.stem for path in CONF.glob("*.yaml") if path.stem not in ("marl", "none"))
-LABEL_ONLY = {"heuristic", "stde"}
+LABEL_ONLY = {"heuristic", "hopskipjump", "rays", "stde", "surfree"}
 
 
 class Meter(LinearVictim):
