@@ -16,6 +16,7 @@ from envs.clip import Clip
 from envs.datasets.base import BadClipError, ClipDataset, DatasetError, Part
 from envs.ledger import BudgetExhausted
 from envs.metrics.perceptual import Lpips
+from envs.victims.base import Victim
 
 log = logging.getLogger(__name__)
 Outcome = tuple[Record, AttackResult]
@@ -42,6 +43,10 @@ class Contender(Attack):
         super().__init__(attack.rules)
         self.name, self.codec_in_loop, self.method = name, codec_in_loop, attack
         self.through = parse_codec(codec_in_loop)
+
+    def meet(self, victim: Victim) -> None:
+        """Introduce the victim to the method."""
+        self.method.meet(victim)
 
     def moves(self, task: Task) -> Proposals:
         """The method's moves."""

@@ -34,6 +34,9 @@ class Meter(LinearVictim):
 
 def make(name: str, budget: int, bound: str, **game: Any) -> Attack:
     config = yaml.safe_load((CONF / f"{name}.yaml").read_text())
+    config.pop("defaults", None)  # the surrogate of some, null
+    if "network" in config:
+        config["network"] = "resnet18"  # without weights: the oriented filters, which are quick
     attack: Attack = build("attack", config, rules(budget, bound=BOUNDS[bound], **game))
     return attack
 

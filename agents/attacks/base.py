@@ -109,6 +109,12 @@ class Attack(ABC):
         over, be it in the middle of a request, of which the last clips then remain unanswered.
         """
 
+    def meet(self, victim: Victim) -> None:  # noqa: B027 - most need not know it
+        """Look at the victim before the first clip; raises where this attack must not meet it.
+
+        For refusing it, and for the white-box yardstick. A black-box attack takes nothing from it.
+        """
+
     def run(self, victim: Victim, clip: Clip, seed: int = 0) -> AttackResult:
         """Attack one clip."""
         return next(iter(self.run_many(victim, [clip], seed)))[1]
@@ -120,6 +126,7 @@ class Attack(ABC):
 
         A clip's result depends on its own id and the seed, not on its neighbours.
         """
+        self.meet(victim)
         return converse(victim, (self._talk(victim, clip, seed) for clip in clips), width)
 
     def _talk(self, victim: Victim, clip: Clip, seed: int) -> Talk[AttackResult]:
