@@ -148,19 +148,20 @@ class Bound:
         return cut
 
 
-def shortened(change: NDArray[np.int64], radius: float) -> NDArray[np.int64]:
-    """A change in levels (T, H, W, 3), scaled down and rounded so that its L2 norm fits a radius.
+def shortened(change: NDArray[np.number], radius: float) -> NDArray[np.int64]:
+    """A change in levels (T, H, W, 3), scaled down to a radius if need be, and whole within that norm.
 
     What is rounded up is chosen by the largest fractions first, as long as the norm allows it, so
     that a faint change of a whole clip is thinned out instead of vanishing in rounding. No value
-    grows or changes its sign.
+    changes its sign, and none grows but a fraction to the next level.
 
     Args:
-        change: of an L2 norm above the radius.
+        change: whole levels, or floats.
         radius: on the [0, 1] scale.
     """
     size = np.abs(change).ravel()
-    wanted = size * (radius / _length(change))
+    radius = min(radius, _length(change))
+    wanted = size * (radius / max(_length(change), 1e-12))
     found = np.floor(wanted).astype(np.int64)
     # Equal fractions are taken in an order that is the same each time, and no pattern.
     ties = np.random.default_rng([size.size, 1]).random(size.size, np.float32)
@@ -171,10 +172,10 @@ def shortened(change: NDArray[np.int64], radius: float) -> NDArray[np.int64]:
     found[order[:fits]] += 1
     while np.sqrt(np.square(found).sum()) / 255 > radius:  # the last digit of a float
         found[np.flatnonzero(found)[0]] -= 1
-    return np.sign(change) * found.reshape(change.shape)
+    return np.sign(change).astype(np.int64) * found.reshape(change.shape)
 
 
-def _length(change: NDArray[np.int64]) -> float:
+def _length(change: NDArray[np.number]) -> float:
     """L2 norm on the [0, 1] scale of a change in levels."""
     return float(np.sqrt(np.square(change).sum()) / 255)
 
