@@ -1,8 +1,10 @@
 """A victim whose best attack is known, for tests of attacks."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from agents.attacks.base import Attack, Proposals, Rules, Task
 from agents.build import build
@@ -12,6 +14,7 @@ from envs.game_config import GameConfig
 from envs.victims.base import Scores
 from tests.toys import CountingVictim, softmax
 
+CONF = Path(__file__).parents[1] / "conf/attack"
 FRAMES, SIZE, BLOCK = 8, 32, 8
 BOUNDS = {
     "linf": BoundConfig("linf", eps=10),
@@ -84,6 +87,13 @@ def make(target: str, budget: int = 200, eps: int | None = 10, **keys: Any) -> A
     """An attack by its `_target_`, with keys of its own."""
     attack: Attack = build("attack", {"_target_": target, **keys}, rules(budget, eps))
     return attack
+
+
+def shipped(name: str) -> dict[str, Any]:
+    """The keys of conf/attack/NAME.yaml."""
+    keys: dict[str, Any] = yaml.safe_load((CONF / f"{name}.yaml").read_text())
+    keys.pop("defaults", None)  # the surrogate of some, null
+    return keys
 
 
 def watch_requests(attack: Attack) -> list[Frames]:

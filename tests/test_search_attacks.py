@@ -1,12 +1,10 @@
 """Protects the searches over boxes (square, simba, greedy, rlab): that they lower the margin as far
 as they can on victims whose optimum is known, find the sensitive block, and count all they do."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,14 +15,9 @@ from agents.build import ConfigError, build
 from envs.bound import Bound
 from envs.clip import Frames
 from envs.victims.base import Scores
-from tests.attack_toys import BOUNDS, FRAMES, LinearVictim, darken, grey_clip, rules
+from tests.attack_toys import BOUNDS, FRAMES, LinearVictim, darken, grey_clip, rules, shipped
 
-CONF = Path(__file__).parents[1] / "conf/attack"
 NAMES = ("square", "simba", "greedy", "rlab")
-
-
-def shipped(name: str) -> dict[str, Any]:
-    return yaml.safe_load((CONF / f"{name}.yaml").read_text())
 
 
 def make(name: str, budget: int, eps: int | None = 10, game: Any = None, **keys: Any) -> Attack:

@@ -38,7 +38,8 @@ class WhiteBox(Attack):
         rules: see Rules.
         steps: iterations for L2.
         radius: L2 norm at which that begins, on the [0, 1] scale.
-        factor: by how much of itself that norm falls after a success, and grows otherwise.
+        factor: by how much of itself that norm falls after a success, and grows otherwise; less with
+            every turn from one to the other.
         tries: iterations at each number of levels, for Linf.
         growth: pixels added at a time, as a share of those there are; at least four.
         most: the most pixels, for L0.
@@ -82,12 +83,13 @@ class WhiteBox(Attack):
     def least_l2(self, task: Task) -> Proposals:
         """Steps along the slope on a sphere that shrinks after a success and grows otherwise."""
         clean = task.bound.clean
-        change, radius = np.zeros(clean.shape), self.radius
+        change, radius, factor, before = np.zeros(clean.shape), self.radius, self.factor, False
         for step in range(self.steps):
             whole = shortened(change, radius)
             reached = step > 0 and (yield from self.flips(task, whole))
             if step > 0:
-                radius *= 1 - self.factor if reached else 1 + self.factor
+                factor *= 0.8 if reached != before else 1
+                radius, before = radius * (1 - factor if reached else 1 + factor), reached
             rate = 0.01 + 0.99 * (1 + np.cos(np.pi * step / self.steps)) / 2
             change = change + 255 * radius * rate * self.downhill(task, whole)
             change *= 255 * radius / max(float(np.linalg.norm(change)), 1e-12)
