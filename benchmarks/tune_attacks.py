@@ -22,10 +22,10 @@ import numpy as np
 import torch
 from omegaconf import OmegaConf
 
-from agents.arena import attack_clips
-from agents.build import build_setting
-from agents.config import prepare
-from agents.verify import align
+from video_attack.agents.audit.verify import align
+from video_attack.agents.configs.command_line import prepare
+from video_attack.agents.evaluation.arena import attack_clips
+from video_attack.agents.setup.setting import build_setting
 
 CONF = Path(__file__).parents[1] / "conf"
 BLOCKS = [[1, 1], [1, 4], [1, 8], [1, 16], [2, 8]]

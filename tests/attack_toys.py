@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import yaml
 
-from agents.attacks.base import Attack, Proposals, Rules, Task
-from agents.build import build
-from envs.bound import Bound, BoundConfig
-from envs.clip import Clip, Frames
-from envs.game_config import GameConfig
-from envs.victims.base import Scores
 from tests.toys import CountingVictim, softmax
+from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.core.build import build
+from video_attack.envs.clip import Clip, Frames
+from video_attack.envs.game.bound import Bound, BoundConfig
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.victims.base import Scores
 
 CONF = Path(__file__).parents[1] / "conf/attack"
 FRAMES, SIZE, BLOCK = 8, 32, 8

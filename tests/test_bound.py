@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.bound import Bound, BoundConfig, shortened
+from video_attack.envs.game.bound import Bound, BoundConfig, shortened
 
 SHAPE = (2, 3, 4, 3)
 

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.attacks.estimate import block_noise
-from agents.attacks.surfree import Surfree
-from agents.build import ConfigError, build
-from envs.clip import Frames
-from envs.victims.base import Scores
 from tests.attack_toys import BOUNDS, LinearVictim, grey_clip, rules, shipped
+from video_attack.agents.attacks.decision.surfree import Surfree
+from video_attack.agents.attacks.gradient.estimate import block_noise
+from video_attack.agents.core.build import build
+from video_attack.agents.core.errors import ConfigError
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.base import Scores
 
 
 class Labels(LinearVictim):

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from envs.victims.lrcn import LRCN
-from envs.victims.network import NetVictim
-from envs.victims.tiny3d import Tiny3D
+from video_attack.envs.victims.lrcn import LRCN
+from video_attack.envs.victims.network import NetVictim
+from video_attack.envs.victims.tiny3d import Tiny3D
 
 
 class Mean(NetVictim):

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.attacks.base import Attack
-from agents.attacks.halving import halvings
-from agents.attacks.simba_dct import cosine
-from agents.build import ConfigError, build
-from envs.clip import Frames
-from envs.victims.base import Scores
 from tests.attack_toys import BOUNDS, FRAMES, SIZE, LinearVictim, grey_clip, rules, shipped
+from video_attack.agents.attacks.base import Attack
+from video_attack.agents.attacks.search.halving import halvings
+from video_attack.agents.attacks.search.simba_dct import cosine
+from video_attack.agents.core.build import build
+from video_attack.agents.core.errors import ConfigError
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.base import Scores
 
 
 def make(name: str, budget: int, bound: str, **keys: Any) -> Attack:

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.attacks.base import Attack
-from agents.attacks.sparse_rs import share
-from agents.build import ConfigError, build
-from envs.clip import Frames
-from envs.victims.base import Scores
 from tests.attack_toys import BOUNDS, LinearVictim, grey_clip, rules, shipped
+from video_attack.agents.attacks.base import Attack
+from video_attack.agents.attacks.search.sparse_rs import share
+from video_attack.agents.core.build import build
+from video_attack.agents.core.errors import ConfigError
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.base import Scores
 
 
 def make(name: str, budget: int, bound: str = "none", **keys: Any) -> Attack:
