@@ -42,6 +42,18 @@ def test_one_attack_keeps_its_own_keys_and_may_be_joined_by_another_of_its_kind(
     assert found["attacks"]["drawn"]["greedy"] is False
 
 
+def test_a_surrogate_is_any_model_of_the_configuration():
+    found = composed("attack=gfcs", "attack.surrogate=r3d", "attack.surrogate.weights=w.pt")
+    assert found["attack"]["surrogate"]["net"] == "r3d_18"
+    assert found["attack"]["surrogate"]["weights"] == "w.pt"
+    found = composed("attack=gfcs,square", "attacks.gfcs.surrogate=tiny3d")
+    assert (
+        found["attacks"]["gfcs"]["surrogate"]["_target_"]
+        == "video_attack.envs.victims.tiny3d.Tiny3D"
+    )
+    assert "surrogate" not in composed("attack=transfer")["attack"]
+
+
 def test_overrides_stay_together_among_the_options():
     given = ["--config-dir", "c", "model=toy", "attack=a,b", "seed=1"]
     spread = ["~attack", "+attack@attacks.a=a", "+attack@attacks.b=b"]

@@ -22,6 +22,7 @@ from video_attack.agents.attacks.play.random_moves import RandomMoves
 from video_attack.agents.core.errors import PolicyError
 from video_attack.agents.policy.acting import Policy
 from video_attack.envs.clip import Clip
+from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.mask import perturbation_norm
 
@@ -224,7 +225,7 @@ def learned(given, **game):
 
 @pytest.mark.parametrize("method", [Marl, RandomMoves])
 def test_a_policy_brings_its_boxes_and_under_an_linf_bound_its_distortion(method):
-    given = replace(rules(), eps=10)
+    given = replace(rules(), bound=BoundConfig("linf", eps=10))
     attack = method(given, learned(given, grid=2, sizes=[[2, 2]], windows=[8], draws=3, levels=1))
     victim = CountingVictim()  # never gives in
     result = attack.run(victim, DarkClips()[0], 0)
@@ -233,7 +234,7 @@ def test_a_policy_brings_its_boxes_and_under_an_linf_bound_its_distortion(method
 
 
 def test_under_a_linf_bound_the_learned_distortion_is_cut_to_it():
-    given = replace(rules(), eps=10)
+    given = replace(rules(), bound=BoundConfig("linf", eps=10))
     seen = []
 
     class Watched(CountingVictim):

@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.attack_toys import LinearVictim, darken, grey_clip, rules
+from tests.attack_toys import BOUNDS, LinearVictim, darken, grey_clip, rules
 from video_attack.agents.attacks.base import Attack, AttackResult
 from video_attack.agents.core.build import build
 from video_attack.envs.clip import Frames
-from video_attack.envs.game.bound import Bound
 from video_attack.envs.victims.base import Scores
 
 CONF = Path(__file__).parents[1] / "conf/attack"
 # The learned agents need a policy; `none` asks about nothing but the clean clip.
 NAMES = sorted(path.stem for path in CONF.glob("*.yaml") if path.stem not in ("marl", "none"))
-LABEL_ONLY = {"heuristic", "stde"}
+LABEL_ONLY = {"heuristic", "hopskipjump", "rays", "stde", "surfree"}
 
 
 class Meter(LinearVictim):
@@ -33,18 +32,21 @@ class Meter(LinearVictim):
         return super().answer(clips)
 
 
-def make(name: str, budget: int, eps: int | None, **game: Any) -> Attack:
+def make(name: str, budget: int, bound: str, **game: Any) -> Attack:
     config = yaml.safe_load((CONF / f"{name}.yaml").read_text())
-    attack: Attack = build("attack", config, rules(budget, eps, **game))
+    config.pop("defaults", None)  # the surrogate of some, null
+    if "network" in config:
+        config["network"] = "resnet18"  # without weights: the oriented filters, which are quick
+    attack: Attack = build("attack", config, rules(budget, bound=BOUNDS[bound], **game))
     return attack
 
 
 def run(
-    name: str, budget: int, eps: int | None = 10, seed: int = 0, share: float = 0.4, **game: Any
+    name: str, budget: int, bound: str = "linf", seed: int = 0, share: float = 0.4, **game: Any
 ) -> tuple[Meter, AttackResult]:
     victim = Meter(share=share)
     victim.answers = "label" if name in LABEL_ONLY else "scores"
-    result: AttackResult = make(name, budget, eps, **game).run(victim, grey_clip(), seed)
+    result: AttackResult = make(name, budget, bound, **game).run(victim, grey_clip(), seed)
     return victim, result
 
 
@@ -57,17 +59,18 @@ def test_the_budget_is_hard_and_the_count_is_true(name: str, budget: int) -> Non
     assert result.ledger.spent >= min(budget, 2)
 
 
-@pytest.mark.parametrize("eps", [10, None])
+@pytest.mark.parametrize("kind", BOUNDS)
 @pytest.mark.parametrize("name", NAMES)
-def test_no_clip_leaves_the_bound(name: str, eps: int | None) -> None:
-    victim, result = run(name, 150, eps)
+def test_no_clip_leaves_the_bound(name: str, kind: str) -> None:
+    victim, result = run(name, 150, kind, cleanup=60)
     clean = grey_clip().frames
-    if eps is None:
-        bound = Bound.between(clean, [darken(clean, 5, np.random.default_rng(0))])
-    else:
-        bound = Bound.linf(clean, eps)
+    bound = BOUNDS[kind].around(clean, [darken(clean, 5, np.random.default_rng(0))])
+    assert len(victim.seen) > 1 and (np.stack(victim.seen[1:]) != clean).any()
     for frames in victim.seen:
-        assert frames.dtype == np.uint8 and np.array_equal(bound.project(frames), frames)
+        assert frames.dtype == np.uint8 and np.array_equal(bound.project(frames[None])[0], frames)
+    if kind == "l2":
+        away = np.stack(victim.seen).astype(float) - clean
+        assert (np.sqrt(np.square(away).sum((1, 2, 3, 4))) / 255 <= 2.0).all()
     assert victim.clips == result.ledger.spent
     if result.ledger.best is not None:
         assert victim.scores(result.ledger.best[None])[0].argmax() != 0

@@ -20,7 +20,13 @@ from video_attack.envs.game.bound import Bound
 
 HEURISTIC = "video_attack.agents.attacks.decision.heuristic.Heuristic"
 STDE = "video_attack.agents.attacks.decision.stde.Stde"
-BOTH = pytest.mark.parametrize("target", [HEURISTIC, STDE])
+CONF = Path(__file__).parents[1] / "conf/attack"
+SHIPPED = {
+    keys.pop("_target_"): keys
+    for name in ("heuristic", "stde", "rays", "hopskipjump", "surfree")
+    for keys in [yaml.safe_load((CONF / f"{name}.yaml").read_text())]
+}
+ALL = pytest.mark.parametrize("target", SHIPPED)
 
 
 class Spot(CountingVictim):
@@ -43,10 +49,11 @@ class Spot(CountingVictim):
 
 
 def attack(target, budget, eps=10, cleanup=0, **keys):
-    return build("attack", {"_target_": target, **keys}, rules(budget, eps, cleanup=cleanup))
+    config = {"_target_": target, **SHIPPED[target], **keys}
+    return build("attack", config, rules(budget, eps, cleanup=cleanup))
 
 
-@BOTH
+@ALL
 def test_the_note_shows_where_the_best_clip_is_changed(target):
     result = attack(target, 1000, cleanup=100).run(Spot(), grey_clip())
     changed = (result.ledger.best != grey_clip().frames).any(-1).reshape(8, 4, 8, 4, 8)
@@ -61,7 +68,7 @@ def run(target, cleanup, seed=0, answers="label", eps=10, **keys):
     return victim, result.ledger
 
 
-@BOTH
+@ALL
 def test_scores_and_top_k_are_asked_the_same_as_labels(target):
     asked = [run(target, 150, answers=answers)[0].seen for answers in ("label", "topk", "scores")]
     assert len(asked[0]) > 150
@@ -69,14 +76,14 @@ def test_scores_and_top_k_are_asked_the_same_as_labels(target):
         assert np.array_equal(asked[0], other)
 
 
-@BOTH
+@ALL
 def test_the_start_is_a_corner_that_was_found_by_counted_queries(target):
     victim, ledger = run(target, 0)
     assert ledger.first_success == ledger.spent == victim.clips < 100
     assert set(np.unique(ledger.best.astype(int) - grey_clip().frames)) == {-10, 10}
 
 
-@BOTH
+@ALL
 def test_a_search_without_a_flip_spends_the_budget(target):
     victim = LinearVictim(share=2.0)
     victim.answers = "label"
@@ -111,7 +118,7 @@ def test_evolution_shrinks_the_boxes_around_the_spot(seed):
 
 
 @pytest.mark.parametrize("eps", [10, None])
-@BOTH
+@ALL
 def test_the_distorted_clip_is_tried_first_where_the_bound_is_a_distortion(target, eps):
     victim, clean = Spot(), grey_clip().frames
     victim.level = 255  # no clip flips
@@ -162,10 +169,7 @@ def test_the_salient_region_is_where_a_frame_is_unlike_itself():
 
 
 def test_constants_are_the_published_ones():
-    conf = Path(__file__).parents[1] / "conf/attack"
-    heuristic, stde = (
-        yaml.safe_load((conf / f"{name}.yaml").read_text()) for name in ("heuristic", "stde")
-    )
+    heuristic, stde = SHIPPED[HEURISTIC], SHIPPED[STDE]
     published = {"region": 0.6, "iterations": 1000, "directions": 15, "alpha": 0.2, "beta": 0.01}
     assert published.items() <= heuristic.items() and stde["population"] == 15
 

@@ -1,16 +1,14 @@
 """Protects the searches over boxes (square, simba, greedy, rlab): that they lower the margin as far
 as they can on victims whose optimum is known, find the sensitive block, and count all they do."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.attack_toys import FRAMES, LinearVictim, darken, grey_clip, rules
+from tests.attack_toys import BOUNDS, FRAMES, LinearVictim, darken, grey_clip, rules, shipped
 from video_attack.agents.attacks.base import Attack, AttackResult
 from video_attack.agents.attacks.search.boxes import runs
 from video_attack.agents.attacks.search.square import Square
@@ -20,12 +18,7 @@ from video_attack.envs.clip import Frames
 from video_attack.envs.game.bound import Bound
 from video_attack.envs.victims.base import Scores
 
-CONF = Path(__file__).parents[1] / "conf/attack"
 NAMES = ("square", "simba", "greedy", "rlab")
-
-
-def shipped(name: str) -> dict[str, Any]:
-    return yaml.safe_load((CONF / f"{name}.yaml").read_text())
 
 
 def make(name: str, budget: int, eps: int | None = 10, game: Any = None, **keys: Any) -> Attack:
@@ -82,7 +75,8 @@ def random_corners(victim: Meter, queries: int) -> None:
 @pytest.mark.parametrize(
     ("name", "budget", "keys", "least"),
     [
-        ("square", 400, {}, 0.3),
+        ("square", 400, {}, 0.2),  # this victim looks at pairs of frames, so that flicker costs
+        ("square", 400, {"flicker": False, "windows": [2, 4, 8]}, 0.3),
         ("simba", 300, {"frames": 2}, 0.95),
         ("simba", 200, {}, 0.6),
         ("greedy", 200, {}, 0.35),
@@ -160,13 +154,31 @@ def test_square_has_the_published_schedule() -> None:
     assert square.share(1.0) == 0.8 / 512
 
 
-def test_square_starts_from_stripes_and_stays_in_the_corners() -> None:
+@pytest.mark.parametrize("flicker", [True, False])
+def test_square_starts_from_stripes_and_stays_in_the_corners(flicker: bool) -> None:
     victim = Meter()
-    attack(victim, "square", 60)
+    attack(victim, "square", 60, flicker=flicker)
     moved = np.stack(victim.seen[1:]).astype(int) - victim.seen[0]
     assert (np.abs(moved) == 10).all()
-    assert (moved[0] == moved[0][:1, :1]).all()  # the same in every frame and row
+    assert (moved[0] == moved[0][:, :1]).all()  # the same in every row
     assert len(np.unique(moved[0][0, 0], axis=0)) == 8  # each sign of each channel, somewhere
+    assert (moved[0] == moved[0][:1]).all() != flicker  # in every frame, or its own in each
+    box = moved[1] - moved[0]
+    assert (box != box[:1]).any() == flicker
+
+
+@pytest.mark.parametrize("bound", ["l2", "none"])
+def test_square_in_a_ball_goes_down_its_surface_and_then_shrinks_it(bound: str) -> None:
+    victim, radius = Meter(share=0.02), {"l2": 2.0, "none": 3.0}[bound]
+    game = {"cleanup": 1000}
+    config = {**shipped("square"), "radius": 3.0}
+    searched: Attack = build("attack", config, rules(800, bound=BOUNDS[bound], **game))
+    result = searched.run(victim, grey_clip())
+    moved = np.stack(victim.seen[1:]).astype(float) - victim.seen[0]
+    lengths = np.sqrt(np.square(moved).sum((1, 2, 3, 4))) / 255
+    first = result.ledger.first_success
+    assert first is not None and lengths[: first - 1] == pytest.approx(radius, rel=0.02)
+    assert result.ledger.best_norm < 0.8 * radius and lengths[-1] < 0.8 * radius
 
 
 def test_a_box_of_square_is_one_square_and_one_run_of_frames() -> None:

@@ -134,6 +134,16 @@ def test_a_changed_file_is_found(run, capsys):
     assert "l2=" in out and "levels, more than the bound of 200" in out and "no success" not in out
 
 
+def test_a_clip_outside_an_l2_bound_is_found(run, capsys):
+    own = {**CONFIG, "bound": {"kind": "l2", "eps": None, "radius": 1.0}}
+    (run / "config.yaml").write_text(yaml.safe_dump(own))
+    assert verify.main([str(run)]) == 1
+    assert "(L2), more than the bound of 1.0" in capsys.readouterr().out
+    own["bound"]["radius"] = 1000.0
+    (run / "config.yaml").write_text(yaml.safe_dump(own))
+    assert verify.main([str(run)]) == 0
+
+
 def test_files_that_are_cut_off_or_of_another_size_are_named(run, capsys):
     file = run / "clips/square/hit.mkv"
     file.write_bytes(file.read_bytes()[:2000])

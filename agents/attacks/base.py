@@ -36,8 +36,7 @@ class Rules:
         severity: 1 to 5.
         classes: number of classes of the victim.
         frames: frames of a clip.
-        eps: the bound, no value of a clip moves by more than so many levels of 0-255; None: the
-            bound is the distortion, each value lies between the clean and the distorted clips.
+        bound: where attacked clips may lie.
         margin: how far past the boundary a success must be, in nats; see `Goal.beyond`.
     """
 
@@ -121,6 +120,12 @@ class Attack(ABC):
         the last clips then remain unanswered.
         """
 
+    def meet(self, victim: Victim) -> None:  # noqa: B027 - most need not know it
+        """Look at the victim before the first clip; raises where this attack must not meet it.
+
+        For refusing it, and for the white-box yardstick. A black-box attack takes nothing from it.
+        """
+
     def run(self, victim: Victim, clip: Clip, seed: int = 0) -> AttackResult:
         """Attack one clip."""
         return next(iter(self.run_many(victim, [clip], seed)))[1]
@@ -132,6 +137,7 @@ class Attack(ABC):
 
         A clip's result depends on its own id and the seed, not on its neighbours.
         """
+        self.meet(victim)
         return converse(victim, (self._talk(victim, clip, seed) for clip in clips), width)
 
     def _talk(self, victim: Victim, clip: Clip, seed: int) -> Talk[AttackResult]:

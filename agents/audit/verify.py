@@ -77,23 +77,24 @@ def verify(folder: Path, victim: Victim, config: Mapping[str, Any]) -> tuple[str
     Args:
         folder: holds records.jsonl and the files that its records name.
         victim: the one that was attacked.
-        config: the run's; `bound.eps` is read (levels of 0-255; absent or None: no such bound), and
-            `env.norm`, of which the stored clip must have the curve's least (absent: not checked).
+        config: the run's; `bound` is read, eps in levels of 0-255 and radius, the L2 norm on the
+            [0, 1] scale (absent or None: no such bound), and `env.norm`, of which the stored clip must
+            have the curve's least (absent: not checked).
 
     Returns:
         A table, one line an attack, and one sentence for each disagreement.
     """
     records = list(read_records(folder / "records.jsonl"))
     asker = Asker(victim, folder)
-    eps = (config.get("bound") or {}).get("eps")
     kept = KEPT.get((config.get("env") or {}).get("norm", ""))
+    bound = config.get("bound") or {}
     faults: list[str] = [] if records else ["records.jsonl holds no record"]
     lines = [["attack", "records", "attacked", "successes", "verified"]]
     for attack in dict.fromkeys(str(record["attack"]) for record in records):
         own = [record for record in records if str(record["attack"]) == attack]
         verified = 0
         for record in own:
-            wrong = [*disagreements(record, asker, eps), *kept_disagreements(record, kept)]
+            wrong = [*disagreements(record, asker, bound), *kept_disagreements(record, kept)]
             faults += [f"{attack}, clip {record['id']}: {sentence}" for sentence in wrong]
             verified += bool(record["success"]) and not wrong
         twice = [clip for clip, n in Counter(record["id"] for record in own).items() if n > 1]
@@ -120,12 +121,12 @@ def read_records(path: Path) -> Iterator[Record]:
         yield record
 
 
-def disagreements(record: Record, asker: Asker, eps: int | None) -> Iterator[str]:
+def disagreements(record: Record, asker: Asker, bound: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with one record, a sentence each."""
     try:
         yield from count_disagreements(record, asker.victim.classes)
         if record["success"]:
-            yield from file_disagreements(record, asker, eps)
+            yield from file_disagreements(record, asker, bound)
     except KeyError as missing:
         yield f"the record lacks {missing}"
     except (OSError, ValueError, av.error.FFmpegError) as fault:
@@ -172,7 +173,7 @@ def kept_disagreements(record: Record, kept: str | None) -> Iterator[str]:
         yield f"its curve of {kept} ends at {curve[-1][1]}, the stored clip has {record[kept]:.6g}"
 
 
-def file_disagreements(record: Record, asker: Asker, eps: int | None) -> Iterator[str]:
+def file_disagreements(record: Record, asker: Asker, bound: Mapping[str, Any]) -> Iterator[str]:
     """What the files of a success say against its record."""
     label, target, codec = record["label"], record["target"], record.get("codec_in_loop")
     clean, adversarial = record["clean_file"], record["clip_file"]
@@ -197,8 +198,11 @@ def file_disagreements(record: Record, asker: Asker, eps: int | None) -> Iterato
         stated = record[name] if name in ("l2", "linf") else record.get(name, value)
         if not np.isclose(stated, value, rtol=TOLERANCE, atol=1e-12):
             yield f"{name}={stated}, but the files say {value:.6g}"
+    eps, radius = bound.get("eps"), bound.get("radius")
     if eps is not None and round(255 * found["linf"]) > eps:
         yield f"a value moved by {round(255 * found['linf'])} levels, more than the bound of {eps}"
+    if radius is not None and found["l2"] > radius * (1 + TOLERANCE):
+        yield f"the clip is moved by {found['l2']:.6g} (L2), more than the bound of {radius}"
 
 
 def sizes(clean: Pictures, adversarial: Pictures) -> dict[str, float]:

@@ -7,6 +7,7 @@ from video_attack.agents.core.errors import ConfigError
 
 MULTIRUN = {"-m", "--multirun"}
 OWN = re.compile(r"(attack|attacks\.[^.=]+)\.codec_in_loop=")
+SURROGATE = re.compile(r"(attack|attacks\.[^.=]+)\.surrogate=(\w+)")
 
 
 def spread_attacks(arguments: Sequence[str]) -> list[str]:
@@ -16,6 +17,7 @@ def spread_attacks(arguments: Sequence[str]) -> list[str]:
     so that `attacks.a.key=value` reaches the constants of one of them. With one attack that is
     `attack.key=value`. The key `codec_in_loop`, which is no attack's own, is admitted to each.
     `attack.margin` is the run's own key `margin`: a success must be the same thing for all attacks.
+    `attack.surrogate=r3d` takes the group `model` for the surrogate of an attack that has one.
     Hydra's own sweep (`--multirun`), a run an attack, is left alone.
 
     Args:
@@ -30,20 +32,28 @@ def spread_attacks(arguments: Sequence[str]) -> list[str]:
         a.removeprefix("attack.") if a.startswith("attack.margin=") else a for a in arguments
     ]
     if MULTIRUN & set(arguments):
-        return arguments
+        return [_surrogate(a) for a in arguments]
     chosen = [a for a in arguments if a.startswith("attack=")]
     names = (
         [n for n in re.split(r"[,\s\[\]'\"]+", chosen[-1].partition("=")[2]) if n] if chosen else []
     )
     _check(names, [a.lstrip("+") for a in arguments])
     if len(names) < 2:
-        return [f"attack={names[0]}" if names and a == chosen[-1] else a for a in arguments]
+        one = [f"attack={names[0]}" if names and a == chosen[-1] else a for a in arguments]
+        return [_surrogate(a) for a in one]
     spread = ["~attack", *(f"+attack@attacks.{name}={name}" for name in names)]
     place = arguments.index(chosen[-1])  # overrides must stay together among the options
     before, after = (
-        [a for a in part if a not in chosen] for part in (arguments[:place], arguments[place:])
+        [_surrogate(a) for a in part if a not in chosen]
+        for part in (arguments[:place], arguments[place:])
     )
     return [*before, *spread, *after]
+
+
+def _surrogate(argument: str) -> str:
+    """`attack.surrogate=r3d` in Hydra's words; any other argument as it is."""
+    found = SURROGATE.fullmatch(argument)
+    return f"model@{found[1]}.surrogate={found[2]}" if found else argument
 
 
 def _check(names: Sequence[str], arguments: Sequence[str]) -> None:

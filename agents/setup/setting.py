@@ -59,7 +59,7 @@ class Setting:
         """The rules for attacks."""
         return Rules(
             self.game, self.distort, self.severity, len(self.victim.classes),
-            self.victim.sampling.frames, self.bound,
+            self.victim.sampling.frames, self.bound, self.config.get("margin") or 0.0,
         )  # fmt: skip
 
     def attack(self, config: Mapping[str, Any], **given: Any) -> Attack:
@@ -79,7 +79,7 @@ def build_bound(config: Mapping[str, Any]) -> BoundConfig:
     """The bound from the plain config group `bound`; a distortion where there is none."""
     try:
         return BoundConfig(**config)
-    except ValueError as fault:
+    except (ValueError, TypeError) as fault:
         raise ConfigError(str(fault)) from fault
 
 
@@ -124,6 +124,7 @@ def check_setting(config: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"attack.margin={margin}: an attacker cannot see it when model.answers=label; set it to 0"
         )
+    build_bound(config.get("bound") or {})
     try:
         check_answers(config["model"]["answers"], config["model"]["top_k"])
     except ValueError as fault:

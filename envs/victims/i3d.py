@@ -31,11 +31,12 @@ class I3D(NetVictim):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         return net
 
-    def logits(self, clips: Frames) -> Tensor:
-        """Logits, float32 (N, classes) on the device, of uint8 clips (N, T, H, W, 3)."""
+    def logits(self, clips: Frames | Tensor) -> Tensor:
+        """See the base class."""
         # PyTorch convolves one small float32 clip without oneDNN: on two threads, two such clips
         # take less time than one (about 120 ms against 200 ms at 16 x 112 x 112).
         small = len(clips) == 1 and clips.shape[2] <= 112 and not self.bf16
+        small = small and isinstance(clips, np.ndarray)
         if small and self.device.type == "cpu" and torch.get_num_threads() > 1:
             return super().logits(np.repeat(clips, 2, axis=0))[:1]
         return super().logits(clips)

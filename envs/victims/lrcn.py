@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from video_attack.envs.clip import Frames
 from video_attack.envs.victims.network import NetVictim
+from video_attack.envs.victims.preprocess import as_tensor
 
 SIZE = 64  # of the frames that leave one pixel after all pooling
 
@@ -47,9 +48,9 @@ class LRCN(NetVictim):
         """LRCNNet for frames of the sampling's size."""
         return LRCNNet(classes, self.sampling.size)
 
-    def preprocess(self, clips: Frames) -> Tensor:
-        """BGR on the [0, 1] scale, float32 (N, T, 3, H, W), of uint8 RGB clips (N, T, H, W, 3)."""
-        return super().preprocess(clips[..., ::-1])
+    def preprocess(self, clips: Frames | Tensor) -> Tensor:
+        """BGR on the [0, 1] scale, float32 (N, T, 3, H, W), of RGB clips (N, T, H, W, 3)."""
+        return super().preprocess(as_tensor(clips, self.device).flip(-1))
 
 
 class LRCNNet(nn.Module):

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from video_attack.envs.clip import Frames, Sampling
 from video_attack.envs.victims.base import Scores, Victim, VictimError
 from video_attack.envs.victims.device import choose_device
+from video_attack.envs.victims.preprocess import as_tensor
 from video_attack.envs.victims.torchvision_import import import_video_models
 from video_attack.envs.victims.weights import load_into, load_state, unwrap
 
@@ -123,15 +123,25 @@ class NetVictim(Victim):
             new.load_state_dict(values)
         setattr(net.get_submodule(parent), name, new)
 
-    def preprocess(self, clips: Frames) -> Tensor:
-        """Normalised float32 (N, 3, T, H, W), or (N, T, 3, H, W), of uint8 clips (N, T, H, W, 3)."""
-        # torch.tensor copies: arrays that come through Ray are read-only.
-        x = torch.tensor(np.ascontiguousarray(clips), device=self.device).permute(0, 4, 1, 2, 3)
-        x = x.float().sub_(self._mean).div_(self._std)
+    def preprocess(self, clips: Frames | Tensor) -> Tensor:
+        """Normalised float32 (N, 3, T, H, W), or (N, T, 3, H, W), of clips as `logits` takes them."""
+        x = as_tensor(clips, self.device).permute(0, 4, 1, 2, 3)
+        if x.is_floating_point():  # the caller's own: left as it is, and gradients pass
+            x = (x - self._mean) / self._std
+        else:
+            x = x.float().sub_(self._mean).div_(self._std)
         return x if self.layout == "NCTHW" else x.transpose(1, 2)
 
-    def logits(self, clips: Frames) -> Tensor:
-        """Logits, float32 (N, classes) on the device, of uint8 clips (N, T, H, W, 3)."""
+    def logits(self, clips: Frames | Tensor) -> Tensor:
+        """Logits, float32 (N, classes) on the device.
+
+        Args:
+            clips: (N, T, H, W, 3), uint8; or floats on the same 0-255 scale, through which gradients
+                pass (a white-box analysis).
+
+        Raises:
+            ValueError: floats on [0, 1].
+        """
         # TF32 would round differently for each batch size.
         with (
             torch.backends.cudnn.flags(enabled=True, allow_tf32=False),

@@ -19,6 +19,28 @@ OUTPUTS = ("logits", "probabilities")
 TOLERANCE = 1e-3  # how far a sum of probabilities may be from 1
 
 
+def as_tensor(clips: Frames | Tensor, device: torch.device | str) -> Tensor:
+    """Clips (N, T, H, W, 3) on the 0-255 scale as a tensor on a device.
+
+    Args:
+        clips: uint8, of which the tensor is a copy; or floats, through which gradients pass.
+        device: of the tensor.
+
+    Raises:
+        ValueError: floats on [0, 1], which a network would take for black clips.
+    """
+    if isinstance(clips, np.ndarray):
+        # torch.tensor copies: arrays that come through Ray are read-only. It refuses negative
+        # strides, as those of a mirrored or reversed clip.
+        clips = torch.tensor(np.ascontiguousarray(clips), device=device)
+    clips = clips.to(device)
+    if clips.is_floating_point() and 0 < float(clips.detach().max()) <= 1:
+        raise ValueError(
+            "clips of floats must be on the 0-255 scale, not on [0, 1]: multiply by 255"
+        )
+    return clips
+
+
 class Preprocess:
     """Normalises clips and orders their axes.
 
@@ -63,8 +85,7 @@ class Preprocess:
 
     def __call__(self, clips: Frames, device: torch.device | str = "cpu") -> Tensor:
         """Float32, or uint8 when raw, in the layout, of uint8 clips (N, T, H, W, 3)."""
-        # torch.tensor copies: arrays that come through Ray are read-only.
-        x = torch.tensor(np.ascontiguousarray(clips), device=device)
+        x = as_tensor(clips, device)
         if self._scale is not None:
             mean, std = self._scale.to(device)
             x = x.float().sub_(mean).div_(std)

@@ -4,7 +4,6 @@ import copy
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -12,6 +11,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from video_attack.envs.clip import Frames, Sampling
 from video_attack.envs.victims.base import Scores, Victim, VictimError
 from video_attack.envs.victims.device import choose_device
+from video_attack.envs.victims.preprocess import as_tensor
 from video_attack.envs.victims.weights import load_into, load_state
 
 SHIPPED = Path(__file__).with_suffix(".pt")
@@ -57,10 +57,14 @@ class Tiny3DNet(nn.Module):
         self.classify = nn.Linear(128, classes)
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Logits, float (N, classes), of uint8 clips (N, T, H, W, 3)."""
-        x = halve(clips).float().div_(510).sub_(1.0)
-        change = torch.zeros_like(x)
-        torch.sub(x[:, 1:], x[:, :-1], out=change[:, 1:])
+        """Logits, float (N, classes), of clips (N, T, H, W, 3): uint8, or floats for gradients."""
+        if clips.is_floating_point():
+            x = halve(clips) / 510 - 1
+            change = torch.diff(x, dim=1, prepend=x[:, :1])
+        else:
+            x = halve(clips).float().div_(510).sub_(1.0)
+            change = torch.zeros_like(x)
+            torch.sub(x[:, 1:], x[:, :-1], out=change[:, 1:])
         # Permuted, the numbers lie as channels_last_3d wants them; that is the faster layout.
         x = torch.cat([x, change.mul_(4)], dim=-1).permute(0, 4, 1, 2, 3)
         features: Tensor = self.stages(x).mean(dim=(2, 3, 4))
@@ -69,13 +73,14 @@ class Tiny3DNet(nn.Module):
 
 
 def halve(clips: Tensor) -> Tensor:
-    """Sums of 2 x 2 pixels, int16 (N, T, H // 2, W // 2, 3), of uint8 (N, T, H, W, 3).
+    """Sums of 2 x 2 pixels, int16 or floats (N, T, H // 2, W // 2, 3), of uint8 or floats.
 
     Several times faster than average pooling, which has no kernel for bytes.
     """
     H, W = clips.shape[2] // 2, clips.shape[3] // 2
     pairs = clips[:, :, : 2 * H, : 2 * W].unflatten(3, (W, 2)).unflatten(2, (H, 2))
-    rows = pairs[:, :, :, 0].to(torch.int16) + pairs[:, :, :, 1]
+    upper = pairs[:, :, :, 0]
+    rows = (upper if upper.is_floating_point() else upper.to(torch.int16)) + pairs[:, :, :, 1]
     return rows[:, :, :, :, 0] + rows[:, :, :, :, 1]
 
 
@@ -139,10 +144,26 @@ class Tiny3D(Victim):
         # torch.tensor copies, since arrays that come through Ray are read-only; it refuses
         # negative strides, as those of a mirrored or reversed clip.
         x = torch.tensor(np.ascontiguousarray(clips), device=self._device)
+    def logits(self, clips: Frames | Tensor) -> Tensor:
+        """Logits, float32 (N, classes) on the device.
+
+        Args:
+            clips: (N, T, H, W, 3), uint8; or floats on the same 0-255 scale, through which gradients
+                pass (a white-box analysis).
+
+        Raises:
+            ValueError: floats on [0, 1].
+        """
+        x = as_tensor(clips, self._device)
         # TF32 would round differently for each batch size.
         with (
             torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
             torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16),
         ):
-            logits = self.net(x)
-        return logits.float().softmax(dim=1).cpu().numpy()
+            found: Tensor = self.net(x)
+        return found.float()
+
+    @torch.inference_mode()
+    def predict(self, clips: Frames) -> Scores:
+        """Softmax probabilities, float32 (N, classes), of uint8 clips (N, T, H, W, 3)."""
+        return self.logits(clips).softmax(dim=1).cpu().numpy()

@@ -3,7 +3,7 @@
 Wei et al., "Heuristic Black-box Adversarial Attacks on Video Recognition Models", AAAI 2020.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 import cv2
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from video_attack.agents.attacks.base import Proposals, Rules, Task
 from video_attack.agents.attacks.decision.label_only import LabelOnly, Theta
+from video_attack.agents.attacks.gradient.estimate import block_noise, check_block
 from video_attack.envs.clip import Frames
 from video_attack.envs.victims.base import Scores
 
@@ -45,6 +46,8 @@ class Heuristic(LabelOnly):
         beta: distance of a neighbour, directions having length 1.
         gain: factor of an estimated slope.
         tries: the most lengths of a step that are tried in each way.
+        block: frames and side in pixels over which a neighbour's noise is constant; [1, 1] is white
+            noise, as published, which is nearly blind to the slope of so many values.
         tolerance: of a bisection, as a share of the distance.
         least_levels: the least root mean square of beta u at the boundary, in levels of 0-255.
 
@@ -66,6 +69,7 @@ class Heuristic(LabelOnly):
         beta: float = 0.01,
         gain: float = 15.0,
         tries: int = 15,
+        block: Sequence[int] = (1, 8),
         tolerance: float = 0.01,
         least_levels: float = 1.0,
     ) -> None:
@@ -78,7 +82,7 @@ class Heuristic(LabelOnly):
             raise ValueError("the constants of the walk must be above 0 (iterations may be 0)")
         self.region, self.iterations, self.directions = region, iterations, directions
         self.alpha, self.beta, self.gain, self.tries = alpha, beta, gain, tries
-        self.tolerance, self.least_levels = tolerance, least_levels
+        self.tolerance, self.least_levels, self.block = tolerance, least_levels, check_block(block)
 
     def moves(self, task: Task) -> Proposals:
         """One clip at a time."""
@@ -96,18 +100,8 @@ class Heuristic(LabelOnly):
                 theta = fewer
         length = float(np.linalg.norm(theta))
         direction = theta / np.float32(length)
-        distance = yield from self.bisect(task, direction, 0.0, length)
+        distance = yield from self.bisect(task, direction, 0.0, length, self.tolerance)
         yield from self.walk(task, direction, distance)
-
-    def bisect(self, task: Task, direction: Theta, low: float, high: float) -> Distance:
-        """The boundary between a held and a flipped distance, from the flipped side."""
-        while high - low > self.tolerance * high:
-            middle = (low + high) / 2
-            if (yield from self.flips(task, direction * np.float32(middle))):
-                high = middle
-            else:
-                low = middle
-        return high
 
     def nearer(self, task: Task, direction: Theta, near: float) -> Distance:
         """The boundary along a direction if it is nearer than `near`, else infinity."""
@@ -136,7 +130,7 @@ class Heuristic(LabelOnly):
             beta = max(self.beta, self.least_levels / per_length)
             slope, best, nearest = np.zeros_like(direction), direction, distance
             for _ in range(self.directions):
-                noise = unit(task.rng.standard_normal(direction.shape, np.float32) * active)
+                noise = unit(block_noise(direction.shape, self.block, task.rng) * active)
                 neighbour = unit(direction + np.float32(beta) * noise)
                 found = yield from self.distance(task, neighbour, distance)
                 if np.isfinite(found):

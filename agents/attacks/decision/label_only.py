@@ -25,7 +25,7 @@ class LabelOnly(Attack):
 
     def flips(self, task: Task, theta: Theta) -> Asking:
         """Ask about one point: whether the goal is reached there; notes where the best changes."""
-        clip = task.bound.render(theta)
+        clip = task.bound.project(task.bound.render(theta)[None])[0]
         answers = yield clip[None]
         reached = len(answers) > 0 and task.ledger.goal.reached(answers[0])
         if reached and np.array_equal(clip, task.ledger.best):  # type: ignore[arg-type] # not None: reached
@@ -39,15 +39,38 @@ class LabelOnly(Attack):
                 return theta
         raise AssertionError("corners never end")
 
+    def bisect(
+        self, task: Task, direction: Theta, low: float, high: float, tolerance: float
+    ) -> Generator[Frames, Scores, float]:
+        """The boundary between a held and a flipped multiple of a direction, from the flipped side.
+
+        Args:
+            task: see Task.
+            direction: float32 (T, H, W, 3).
+            low: a multiple that does not flip.
+            high: one that does.
+            tolerance: the distance of both at the end, as a share of the flipped one.
+        """
+        while high - low > tolerance * high:
+            middle = (low + high) / 2
+            if (yield from self.flips(task, direction * np.float32(middle))):
+                high = middle
+            else:
+                low = middle
+        return high
+
 
 def corners(bound: Bound, rng: np.random.Generator) -> Iterator[Theta]:
     """Endlessly, points of the bound at which each theta is the least or the most.
 
     Constant, channel by channel, over blocks whose length in each axis is drawn anew for every
     point, 1, 2, 4, ... or the whole of it: fine noise seldom flips a label, stripes and patches may.
-    Where the bound is a distortion, the wholly distorted clip comes first.
+    Under an L2 bound they are drawn in to its surface.
+    Where the bound is a distortion, the wholly distorted clip comes first. Where it has no edge the
+    first lies 16 levels away, each further one twice as far, up to the whole scale.
     """
     shape = bound.clean.shape
+    levels = 16.0
     if bound.low == 0:
         yield np.ones(shape, np.float32)
     while True:
@@ -56,4 +79,6 @@ def corners(bound: Bound, rng: np.random.Generator) -> Iterator[Theta]:
         theta = rng.choice(np.array([bound.low, 1.0], np.float32), (*blocks, 3))
         for axis, length in enumerate(lengths):
             theta = theta.repeat(length, axis)
-        yield theta[: shape[0], : shape[1], : shape[2]]
+        theta *= np.float32(bound.stroke(levels))
+        levels = min(2 * levels, 255.0)
+        yield bound.inside(theta[: shape[0], : shape[1], : shape[2]])

@@ -137,7 +137,8 @@ class AstFocus(Attack):
                 slopes = pair_slopes(losses, ranked=True).astype(np.float32)
                 gradient = np.tensordot(slopes, noise, 1) / (2 * pairs * sigma / unit)
                 step = (rate.rate * unit * gradient).astype(np.float32)
-                theta[part] = np.clip(theta[part] - step, bound.low, 1)
+                theta[part] -= step
+                theta = bound.inside(theta)
                 steep[part] += np.abs(gradient)
                 check = (yield bound.render(theta)[None])[0]
                 if ledger.first_success is not None or not ledger.left:

@@ -130,3 +130,20 @@ def note_pictures(task: Task, theta: Floats, slope: Floats, grid: int) -> None:
     task.notes["mask"] = cell_means(np.abs(theta).mean(3), grid)
     steep = cell_means(np.broadcast_to(np.abs(slope), theta.shape).mean(3), grid)
     task.notes["sensitivity"] = steep / max(float(steep.max()), 1e-12)
+
+
+def block_noise(shape: tuple[int, ...], block: Sequence[int], rng: np.random.Generator) -> Floats:
+    """Normal noise (T, H, W, 3) that is constant over blocks of frames and of pixels."""
+    sides = (block[0], block[1], block[1])
+    cells = [-(-n // side) for n, side in zip(shape, sides, strict=False)]
+    values = rng.standard_normal((*cells, shape[3]), np.float32)
+    for axis, side in enumerate(sides):
+        values = values.repeat(side, axis)
+    return values[: shape[0], : shape[1], : shape[2]]
+
+
+def check_block(block: Sequence[int]) -> tuple[int, int]:
+    """Frames and side of the blocks of a noise; raise ValueError unless both are at least 1."""
+    if len(block) != 2 or min(block) < 1:
+        raise ValueError(f"block={list(block)}: write frames and pixels, each at least 1")
+    return block[0], block[1]

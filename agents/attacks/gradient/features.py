@@ -58,13 +58,14 @@ class Features:
         if network not in NETWORKS:
             raise ValueError(f"network={network!r}: choose one of {', '.join(NETWORKS)}")
         self.device = choose_device(device)
-        net, self.source = _find(network, weights)
+        with torch.random.fork_rng(devices=[]):  # first weights are drawn before they are loaded
+            net, self.source = _find(network, weights)
         self.net = net.to(self.device).eval().requires_grad_(False)
 
     def maps(self, frames: Frames) -> Tensor:
         """Feature maps, float32 (T, C, h, w) on the CPU, of uint8 frames (T, H, W, 3)."""
         with torch.no_grad():
-            return self._maps(self._input(frames)).cpu()
+            return self.maps_of(self._input(frames)).cpu()
 
     def pooled(self, frames: Frames) -> Tensor:
         """Feature vectors, float32 (T, C) on the CPU: the maps' means over their places."""
@@ -82,7 +83,7 @@ class Features:
             rng: draws the random features.
         """
         x = self._input(frames).requires_grad_()
-        features = self._maps(x).flatten(1)
+        features = self.maps_of(x).flatten(1)
         noise = rng.standard_normal(features.shape, np.float32)
         wanted = torch.from_numpy(noise).to(self.device)
         cosine = F.cosine_similarity(features, wanted, dim=1).sum()
@@ -94,7 +95,8 @@ class Features:
         pixels = torch.tensor(np.ascontiguousarray(frames), device=self.device)
         return pixels.permute(0, 3, 1, 2).float()
 
-    def _maps(self, pixels: Tensor) -> Tensor:
+    def maps_of(self, pixels: Tensor) -> Tensor:
+        """Feature maps of float32 pictures (T, 3, H, W) on the 0-255 scale; gradients pass."""
         mean, std = (torch.tensor(v, device=self.device).view(3, 1, 1) for v in (_MEAN, _STD))
         maps: Tensor = self.net((pixels / 255 - mean) / std)
         return maps

@@ -1,11 +1,15 @@
 """NES: a gradient estimated over all pixels, and signed steps along it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
 from video_attack.agents.attacks.gradient.estimate import (
     Floats,
     Plateau,
+    block_noise,
+    check_block,
     check_samples,
     descent_sizes,
     margins,
@@ -32,6 +36,8 @@ class Nes(Attack):
         window: iterations without a fall of the loss before the step is divided.
         drop: what it is divided by.
         momentum: weight of earlier gradients.
+        block: frames and side in pixels over which a probe is constant; [1, 1] is white noise, as
+            published, which is nearly blind to the slope of so many values.
         published_eps: the bound that these were published with; sets their scale under a distortion.
         least_levels: the least size of a probe, in levels of 0-255; steps have at least one.
 
@@ -53,6 +59,7 @@ class Nes(Attack):
         window: int = 5,
         drop: float = 2.0,
         momentum: float = 0.9,
+        block: Sequence[int] = (1, 8),
         published_eps: float = 0.05,
         least_levels: float = 4.0,
     ) -> None:
@@ -61,6 +68,7 @@ class Nes(Attack):
         self.samples, self.sigma, self.lr, self.least_lr = samples, sigma, lr, least_lr
         self.window, self.drop, self.momentum = window, drop, momentum
         self.published_eps, self.least_levels = published_eps, least_levels
+        self.block = check_block(block)
 
     def moves(self, task: Task) -> Proposals:
         """Estimate, step, check, until stopped."""
@@ -73,17 +81,16 @@ class Nes(Attack):
         while True:
             # Probes are drawn twice from their seeds: to keep them would take 100 MB a clip.
             seeds = task.rng.integers(2**63, size=self.samples // 2)
-            probes = (sigma * _normal(seed, shape) for seed in seeds)
+            probes = (sigma * self._normal(seed, shape) for seed in seeds)
             answers = yield probe_pairs(bound, theta, probes)
             slopes = pair_slopes(margins(task, answers))
             slope *= self.momentum
             for seed, weight in zip(seeds, slopes, strict=False):  # fewer answers at the end
-                slope += np.float32((1 - self.momentum) * weight) * _normal(seed, shape)
-            theta = np.clip(theta - np.float32(steps.rate) * np.sign(slope), bound.low, 1)
+                slope += np.float32((1 - self.momentum) * weight) * self._normal(seed, shape)
+            theta = bound.inside(theta - np.float32(steps.rate) * np.sign(slope))
             note_pictures(task, theta, slope, self.rules.game.grid)
             answers = yield bound.render(theta)[None]
             steps.tell(float(margins(task, answers)[0]))
 
-
-def _normal(seed: np.int64, shape: tuple[int, ...]) -> Floats:
-    return np.random.default_rng(seed).standard_normal(shape, np.float32)
+    def _normal(self, seed: np.int64, shape: tuple[int, ...]) -> Floats:
+        return block_noise(shape, self.block, np.random.default_rng(seed))

@@ -47,7 +47,8 @@ class Vbad(Attack):
         least_lr: the step is not made smaller than this.
         window: the step is halved when a margin is no lower than so many iterations before.
         give_up: the attack ends when a margin is no lower than so many iterations before.
-        random_start: begin at a random point of the bound instead of the clean clip.
+        random_start: begin at a random point of the bound instead of the clean clip, where the bound
+            has an edge; elsewhere noise is nothing but norm.
         published_eps: the bound that these were published with; sets their scale under a distortion.
         least_levels: the least size of a probe, in levels of 0-255 (see `theta_size`); steps have
             at least one.
@@ -96,7 +97,7 @@ class Vbad(Attack):
     def start(self, task: Task) -> Floats:
         """The first point, theta (T, H, W, 3)."""
         shape = task.bound.clean.shape
-        if not self.random_start:
+        if not self.random_start or not task.bound.edged:
             return np.zeros(shape, np.float32)
         return task.rng.uniform(task.bound.low, 1, shape).astype(np.float32)
 
@@ -133,7 +134,7 @@ class Vbad(Attack):
             slope = np.tensordot(slopes, scalars[: len(slopes)], 1).astype(np.float32)
             step = -np.float32(steps.rate) * spread(np.sign(slope), H, W) * direction
             chosen = yield from choose(task, theta, step)
-            theta = np.clip(theta + step * chosen[:, None, None, None], bound.low, 1)
+            theta = bound.inside(theta + step * chosen[:, None, None, None])
             steep += np.abs(slope)
             note_pictures(task, theta, spread(steep, H, W), self.rules.game.grid)
 

@@ -90,7 +90,7 @@ class WarpedNoise(Attack):
                 difference = (gap(answers[0]) - gap(answers[1])) / 10
                 gain = np.float32(self.rate * difference / (self.exploration * length))
                 estimate += gain * noise
-                theta = np.clip(theta - step * np.sign(estimate), bound.low, 1)
+                theta = bound.inside(theta - step * np.sign(estimate))
         finally:
             note_pictures(task, theta, estimate, self.rules.game.grid)
 

@@ -33,25 +33,33 @@ class Search:
         theta: float32 (T, H, W, 3), the point of the bound where the search stands; clean at first.
         margin: of the clip at theta, see `Goal.gap`.
         reached: whether the last answer reached the goal.
+        stroke: what distorting moves theta by, see `Bound.stroke`.
         memory: drops of the margin by cell, (T, G, G), on the scale of `Goal.margin`; of either
             sign where the bound has two sides.
     """
 
-    def __init__(self, task: Task, grid: int) -> None:
-        """Start at the clean clip, with `grid` cells a side in the notes."""
+    def __init__(self, task: Task, grid: int, levels: float = 255.0) -> None:
+        """Start at the clean clip.
+
+        Args:
+            task: see Task.
+            grid: cells a side in the notes.
+            levels: of a stroke where the bound has no edge.
+        """
         self.task, self.grid = task, grid
         shape = task.bound.clean.shape
         self.edges = [cell_edges(side, grid) for side in shape[1:3]]
         self.theta: Theta = np.zeros(shape, np.float32)
         self.margin = task.ledger.goal.gap(task.clean)
         self.reached = False
+        self.stroke = task.bound.stroke(levels)
         self.memory = SensitivityMemory((shape[0], grid, grid))
 
     def __enter__(self) -> "Search":
         return self
 
     def __exit__(self, *_: object) -> None:
-        size = np.abs(self.theta).mean(axis=-1)
+        size = np.abs(self.task.bound.inside(self.theta)).mean(axis=-1)
         self.task.notes["mask"] = cell_means(size, self.grid)
         self.task.notes["sensitivity"] = self.memory.picture()
 
@@ -62,8 +70,13 @@ class Search:
 
     @property
     def values(self) -> tuple[float, ...]:
-        """What distorting may mean: theta 1 and, where the bound has two sides, -1."""
-        return (1.0, -1.0) if self.task.bound.low < 0 else (1.0,)
+        """What distorting may mean: a stroke and, where the bound has two sides, its opposite."""
+        return (self.stroke, -self.stroke) if self.task.bound.low < 0 else (self.stroke,)
+
+    def grow(self) -> bool:
+        """Double the stroke; False where it already reaches the edge of the bound."""
+        before, self.stroke = self.stroke, min(2 * self.stroke, 1.0)
+        return self.stroke > before
 
     def patches(self, frames: slice) -> list[Region]:
         """The G * G cells of a run of frames, row by row."""

@@ -23,14 +23,16 @@ class Greedy(Attack):
     Each group of frames is distorted alone, as a whole; then, group by group from the most
     sensitive, each patch of the game's grid inside it; then the patches that helped are applied one
     after another, best first, one query each, and those that do not lower the margin any further
-    are dropped. Under an Linf bound a region is raised and, unless that helps, lowered, all channels
-    together: the sign that helps is kept. When all groups are done it begins again from where it
-    stands, until a whole round brings nothing.
+    are dropped. Unless the bound is a distortion, a region is raised and, if that does not help,
+    lowered, all channels together: the sign that helps is kept. When all groups are done it begins
+    again from where it stands, until a whole round brings nothing; where the bound has no edge, it
+    then moves regions twice as far. It ends at the first success.
 
     Args:
         rules: see Rules.
         frames: length of a group of frames, at least 1.
         groups: how many groups are opened at once; their patches are ranked together.
+        levels: how far a region is moved at first where the bound has no edge.
 
     Raises:
         ValueError: a constant out of its range.
@@ -39,17 +41,17 @@ class Greedy(Attack):
     name = "greedy"
     shrinks = False
 
-    def __init__(self, rules: Rules, *, frames: int, groups: int) -> None:
+    def __init__(self, rules: Rules, *, frames: int, groups: int, levels: float = 16.0) -> None:
         super().__init__(rules)
         if groups < 1:
             raise ValueError(f"groups={groups}: at least one group must be opened at a time")
-        self.runs, self.groups = runs(rules.frames, frames), groups
+        self.runs, self.groups, self.levels = runs(rules.frames, frames), groups, levels
 
     def moves(self, task: Task) -> Proposals:
         """One probe, or one more patch, a query."""
-        with Search(task, self.rules.game.grid) as search:
+        with Search(task, self.rules.game.grid, self.levels) as search:
             before = float("inf")
-            while search.margin < before and not search.flipped:
+            while (search.margin < before or search.grow()) and not search.flipped:
                 before = search.margin
                 yield from self._round(search)
 

@@ -44,14 +44,16 @@ class Rlab(Attack):
     keeps what leaves the label flipped.
 
     The published code sweeps before every step, which no budget of hundreds allows on a clip. It
-    knows no sign: under an Linf bound a cell is probed raised, and one that raises the margin is
-    taken to be worth as much lowered, so that a sweep costs one query a cell.
+    knows no sign: unless the bound is a distortion, a cell is probed raised, and one that raises the
+    margin is taken to be worth as much lowered, so that a sweep costs one query a cell. Where the
+    bound has no edge, a round that brings nothing is followed by one that distorts twice as far.
 
     Args:
         rules: see Rules.
         frames: length of a group of frames, at least 1.
         add: N, cells distorted in a step, at least 1.
         remove: cells cleaned in a step, at least 0.
+        levels: how far a cell is distorted at first where the bound has no edge.
 
     Raises:
         ValueError: a constant out of its range.
@@ -60,18 +62,21 @@ class Rlab(Attack):
     name = "rlab"
     shrinks = True
 
-    def __init__(self, rules: Rules, *, frames: int, add: int, remove: int) -> None:
+    def __init__(
+        self, rules: Rules, *, frames: int, add: int, remove: int, levels: float = 16.0
+    ) -> None:
         super().__init__(rules)
         if add < 1 or remove < 0:
             raise ValueError(f"add={add}, remove={remove}: must be at least 1 and at least 0")
         self.runs, self.add, self.remove = runs(rules.frames, frames), add, remove
+        self.levels = levels
 
     def moves(self, task: Task) -> Proposals:
         """Sweep, step, clean up."""
-        with Search(task, self.rules.game.grid) as search:
+        with Search(task, self.rules.game.grid, self.levels) as search:
             cells = [Cell(region, 1.0) for run in self.runs for region in search.patches(run)]
             before = float("inf")
-            while search.margin < before and not search.flipped:
+            while (search.margin < before or search.grow()) and not search.flipped:
                 before = search.margin
                 yield from sweep(search, cells)
                 yield from self._steps(search, cells)
@@ -115,11 +120,11 @@ def sweep(search: Search, cells: list[Cell]) -> Proposals:
             drop = yield from toggle(search, [], [cell], least=np.inf)
             cell.worth = -drop
         else:
-            cell.value = 1.0
+            cell.value = search.stroke
             drop = yield from toggle(search, [cell], [], least=np.inf)
             cell.worth = drop
-            if drop < 0 and -1.0 in search.values:
-                cell.value, cell.worth = -1.0, -drop
+            if drop < 0 and -search.stroke in search.values:
+                cell.value, cell.worth = -search.stroke, -drop
         if search.flipped:
             return
 

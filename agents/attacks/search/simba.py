@@ -7,8 +7,8 @@ from video_attack.agents.attacks.search.boxes import Region, Search, runs
 class Simba(Attack):
     """Random directions without repetition, each tried forwards, then backwards, kept if better.
 
-    A direction is one patch of the game's grid over a run of frames: each colour channel of its own
-    under an Linf bound, the three together when the bound is a distortion. A try that changes
+    A direction is one patch of the game's grid over a run of frames: the three colour channels
+    together when the bound is a distortion, else each of its own. A try that changes
     nothing, such as undoing what was never distorted, costs no query. When all directions are used
     up it goes through them again (the paper stops there), until a whole round brings nothing.
 
@@ -16,6 +16,7 @@ class Simba(Attack):
         rules: see Rules.
         frames: length of a run of frames, at least 1.
         step: of theta along a direction, in (0, 1]; 1 goes to the edge of the bound at once.
+        levels: of a step, where the bound has no edge.
 
     Raises:
         ValueError: a constant out of its range.
@@ -24,15 +25,15 @@ class Simba(Attack):
     name = "simba"
     shrinks = False
 
-    def __init__(self, rules: Rules, *, frames: int, step: float) -> None:
+    def __init__(self, rules: Rules, *, frames: int, step: float, levels: float = 16.0) -> None:
         super().__init__(rules)
         if not 0 < step <= 1:
             raise ValueError(f"step={step}: choose a step above 0 and at most 1")
-        self.runs, self.step = runs(rules.frames, frames), step
+        self.runs, self.step, self.levels = runs(rules.frames, frames), step, levels
 
     def moves(self, task: Task) -> Proposals:
         """One try a query."""
-        with Search(task, self.rules.game.grid) as search:
+        with Search(task, self.rules.game.grid, self.levels) as search:
             channels = range(3) if task.bound.low < 0 else [slice(None)]
             basis = [
                 (region, channel)
@@ -49,7 +50,7 @@ class Simba(Attack):
                         return
 
     def _try(self, search: Search, region: Region, channel: int | slice) -> Proposals:
-        for step in (self.step, -self.step):
+        for step in (self.step * search.stroke, -self.step * search.stroke):
             theta = search.theta.copy()
             block = theta[region][..., channel]
             moved = (block + step).clip(search.task.bound.low, 1)
