@@ -138,12 +138,6 @@ class Tiny3D(Victim):
         twin._bf16 = False
         return twin
 
-    @torch.inference_mode()
-    def predict(self, clips: Frames) -> Scores:
-        """Softmax probabilities, float32 (N, classes), of uint8 clips (N, T, H, W, 3)."""
-        # torch.tensor copies, since arrays that come through Ray are read-only; it refuses
-        # negative strides, as those of a mirrored or reversed clip.
-        x = torch.tensor(np.ascontiguousarray(clips), device=self._device)
     def logits(self, clips: Frames | Tensor) -> Tensor:
         """Logits, float32 (N, classes) on the device.
 
