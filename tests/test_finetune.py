@@ -14,7 +14,7 @@ from tests.toy_net import Colours, ToyNet
 from video_attack.agents.core.build import build
 from video_attack.agents.core.errors import CheckpointError, ConfigError
 from video_attack.agents.core.progress import Progress
-from video_attack.agents.finetune import finetune
+from video_attack.agents.finetune.finetune import finetune
 
 ROOT = Path(__file__).parents[1]
 MODEL = {"_target_": "tests.toy_net.ToyNet", "frames": 8, "size": 16, "short_side": 16}
