@@ -31,6 +31,7 @@ class Policy:
         game: the rules of training, as plain values.
         frames: of a clip in training.
         parts: number of choices in each part of each agent's action.
+        extents: number of extents in each agent's places, see `Moves.extents`.
         distortion: config group of the distortion of training, or None if it is not known.
         hidden: channels of the networks.
         facts: what is known of the training (iteration, queries, validation success ...).
@@ -40,6 +41,7 @@ class Policy:
     game: dict[str, Any]
     frames: int
     parts: dict[str, list[int]]
+    extents: dict[str, int]
     distortion: dict[str, Any] | None
     hidden: int
     facts: dict[str, Any]
@@ -50,14 +52,18 @@ class Policy:
     ) -> "Policy":
         """Untrained actors for a game."""
         parts = {"spatial": moves.spatial_parts, "temporal": moves.temporal_parts}
-        actors = {agent: make_actor(agent, parts[agent], hidden).eval() for agent in AGENTS}
+        extents = moves.extents
+        actors = {
+            agent: make_actor(agent, parts[agent], extents[agent], hidden).eval() for agent in AGENTS
+        }
         known = dict(distortion) if distortion else None
-        return cls(actors, asdict(moves.config), moves.frames, parts, known, hidden, {})
+        return cls(actors, asdict(moves.config), moves.frames, parts, extents, known, hidden, {})
 
     def check(self, moves: Moves) -> None:
         """Raise PolicyError unless these actors can play this game; clips may have other lengths."""
-        here = {"spatial": moves.spatial_parts, "temporal": [self.frames, *moves.temporal_parts[1:]]}
-        if here != self.parts:
+        runs = self.frames * moves.extents["temporal"]
+        here = {"spatial": moves.spatial_parts, "temporal": [runs, *moves.temporal_parts[1:]]}
+        if here != self.parts or moves.extents != self.extents:
             raise PolicyError(
                 f"the policy chooses from {self.parts}, this game from {here}: play under the bound and "
                 "the distortion that it was trained with (bound=..., distortion=...), or train again"
@@ -99,6 +105,7 @@ class Policy:
             "game": self.game,
             "frames": self.frames,
             "parts": self.parts,
+            "extents": self.extents,
             "distortion": self.distortion,
             "hidden": self.hidden,
             "facts": self.facts,
@@ -120,7 +127,7 @@ class Policy:
             content = load_state(path)
         except VictimError as fault:  # the loader's word for any file that is no checkpoint
             raise PolicyError(f"no usable policy: {fault}") from fault
-        needed = ("game", "frames", "parts", "distortion", "hidden", "facts")
+        needed = ("game", "frames", "parts", "extents", "distortion", "hidden", "facts")
         if content.get("format") != FORMAT or not {"actors", *needed} <= content.keys():
             raise PolicyError(
                 f"{path} is no policy file of format {FORMAT}: name a run's policy.pt, or train again"
@@ -132,7 +139,7 @@ class Policy:
             )
         policy = cls({}, *(content[key] for key in needed))
         for agent, state in content["actors"].items():
-            actor = make_actor(agent, policy.parts[agent], policy.hidden)
+            actor = make_actor(agent, policy.parts[agent], policy.extents[agent], policy.hidden)
             load_into(actor, state, f"{path} ({agent})")
             policy.actors[agent] = actor.eval()
         return policy

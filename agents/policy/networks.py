@@ -75,28 +75,30 @@ Trunk = SpatialTrunk | TemporalTrunk
 class Actor(nn.Module):
     """A trunk with one group of logits per part of a MultiDiscrete action.
 
-    The first part chooses a place (a patch, or a frame) and is read off the features there, so that what
-    is learned about one place serves all; the others are read off the pooled features, and off the
-    status by a short path. To all of them a table is added: what training has learned of this victim's
-    places, frames and textures, see `video_attack.agents.policy.sensitivity`.
+    The first part chooses a place, a position (patch, or first frame) with an extent (size, or length and
+    distance of a run). Positions are read off the features there, so that what is learned about one
+    serves all; extents and the other parts are read off the pooled features, and off the status by a
+    short path. To all of them a table is added: what training has learned of this victim's places and
+    textures, see `video_attack.agents.policy.sensitivity`.
 
     Args:
         trunk: SpatialTrunk or TemporalTrunk.
         parts: number of choices of each part, that of places first.
+        extents: number of extents; places are counted position by position.
     """
 
     table: Tensor
 
-    def __init__(self, trunk: Trunk, parts: Sequence[int]) -> None:
+    def __init__(self, trunk: Trunk, parts: Sequence[int], extents: int) -> None:
         super().__init__()
-        self.trunk, self.parts = trunk, list(parts)
-        self.place = nn.Linear(trunk.channels, 1)
-        choices = sum(self.parts[1:])
+        self.trunk, self.parts, self.extents = trunk, list(parts), extents
+        self.position = nn.Linear(trunk.channels, 1)
+        choices = extents + sum(self.parts[1:])
         self.pooled = nn.Sequential(
             nn.Linear(2 * trunk.channels, 64), nn.ReLU(), nn.Linear(64, choices)
         )
         self.short = nn.Linear(len(STATUS), choices, bias=False)
-        for head in (self.place, self.pooled[-1]):
+        for head in (self.position, self.pooled[-1]):
             assert isinstance(head, nn.Linear)  # tells the type checker
             nn.init.orthogonal_(head.weight, 0.01)
             nn.init.zeros_(head.bias)
@@ -106,16 +108,22 @@ class Actor(nn.Module):
     def forward(self, obs: Observation) -> Tensor:
         """Logits (B, places + sum(parts[1:])), the parts one after another.
 
-        Clips of another number of frames than in training have as many places; the table is read anew
-        from its start where they are more.
+        Clips of another number of frames than in training have as many positions; the table is read
+        anew from its start where they are more.
         """
         features = self.trunk(obs).flatten(2)
-        places = self.place(features.transpose(1, 2)).squeeze(-1)
-        choices = self.pooled(pool(features)) + self.short(obs["status"].float())
-        known = self.parts[0]
-        rows = torch.arange(places.shape[1], device=places.device) % known
-        table = torch.cat([self.table[rows], self.table[known:]])
-        return torch.cat([places, choices], 1) + table
+        positions = self.position(features.transpose(1, 2))
+        pooled = self.pooled(pool(features)) + self.short(obs["status"].float())
+        extents, choices = pooled.split([self.extents, pooled.shape[1] - self.extents], dim=1)
+        known = self.table[: self.parts[0]].view(-1, self.extents)
+        rows = torch.arange(positions.shape[1], device=positions.device) % len(known)
+        places = positions + extents[:, None] + known[rows]
+        return torch.cat([places.flatten(1), choices + self.table[self.parts[0] :]], 1)
+
+    def bias_of(self, part: int) -> slice:
+        """Where the biases of a part after the first lie in the heads of the pooled features."""
+        start = self.extents + sum(self.parts[1:part])
+        return slice(start, start + self.parts[part])
 
 
 class Critic(nn.Module):
@@ -156,21 +164,20 @@ def pool(features: Tensor) -> Tensor:
     return torch.cat([features.mean(-1), features.amax(-1)], 1)
 
 
-def make_actor(agent: str, parts: Sequence[int], hidden: int) -> Actor:
+def make_actor(agent: str, parts: Sequence[int], extents: int, hidden: int) -> Actor:
     """The actor of an agent, from the parts of its MultiDiscrete action (see `Moves`)."""
     if agent == "temporal":
-        return Actor(TemporalTrunk(hidden), parts)
-    actor = Actor(SpatialTrunk(hidden), parts)
+        return Actor(TemporalTrunk(hidden), parts, extents)
+    actor = Actor(SpatialTrunk(hidden), parts, extents)
     last = actor.pooled[-1]
     assert isinstance(last, nn.Linear)  # tells the type checker
+    acts, rescales = (actor.bias_of(SPATIAL.index(name)) for name in ("act", "rescale"))
     with torch.no_grad():  # to begin with, mostly what plain random search does
-        for name, names, liked in (("act", ACTS, ACTS_AT_FIRST), ("rescale", RESCALES, RESCALES_AT_FIRST)):
-            start = sum(parts[1 : SPATIAL.index(name)])
-            for choice in names:
-                last.bias[start + names.index(choice)] = math.log(liked[choice])
+        for where, names, liked in ((acts, ACTS, ACTS_AT_FIRST), (rescales, RESCALES, RESCALES_AT_FIRST)):
+            last.bias[where] = torch.tensor([math.log(liked[choice]) for choice in names])
         # A stroke that did not pay is turned more often than not.
-        start = sum(parts[1 : SPATIAL.index("act")]) + ACTS.index("opposite")
-        actor.short.weight[start, STATUS.index("may_turn")] = math.log(30)
+        turn = acts.start + ACTS.index("opposite")
+        actor.short.weight[turn, STATUS.index("may_turn")] = math.log(30)
     return actor
 
 

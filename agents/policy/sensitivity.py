@@ -1,6 +1,5 @@
 """What training has learned of the victim: how sensitive it is by place, frame, size and texture."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,12 +10,13 @@ from torch import Tensor
 
 from video_attack.agents.core.files import save_tensors
 from video_attack.envs.game.episode import AGENTS
-from video_attack.envs.game.moves import SPATIAL, TEMPORAL
+from video_attack.envs.game.moves import SPATIAL, TEMPORAL, Moves
 
-# What a stroke's slope may depend on; how strong it is, and what is done with it, is the agents' own.
+# What a stroke's slope may depend on besides its place; how strong it is, and what is done with it, is the
+# agents' own.
 LEARNED = {
-    "spatial": ("patch", "size", "version", "scale", "orientation", "colour"),
-    "temporal": ("frame", "window", "stride", "flicker"),
+    "spatial": ("version", "scale", "orientation", "colour"),
+    "temporal": ("flicker",),
 }
 NAMES = {"spatial": SPATIAL, "temporal": TEMPORAL}
 
@@ -31,35 +31,37 @@ class Answer(NamedTuple):
 
 
 class SensitivityTables:
-    """One table for each choice, fitted to all answers of training, each used again at every fit.
+    """A map of cells, one of frames and a table for each choice, fitted to all answers of training.
 
     The slope of a stroke (drop of the margin over norm) has no preferred sign, so what a place is worth
     is its scale: |slope| is taken for exponentially distributed, with a mean whose logarithm is a sum
-    of one entry of each table. The entries that make the answers most likely are found by gradient
-    descent under a ridge (a normal prior around 0), which keeps what was seldom tried near 0, and
-    neighbouring patches are held close to each other.
+    of entries. A stroke that covers several cells or frames meets the mean of their squared
+    sensitivities, since its energy is spread over them; so each answer says something of all that it
+    covered, and is used again at every fit. The entries that make the answers most likely are found by
+    gradient descent under a ridge (a normal prior around 0), which keeps what was seldom tried near 0;
+    neighbouring cells are held close to each other.
 
     Args:
-        parts: number of choices in each part of each agent's action.
-        grid: patches per side.
-        sharpness: the logits that the agents start from are this times the tables.
+        moves: the game's.
+        sharpness: the logits that the agents start from are this times the logarithm of the mean slope.
         ridge: weight of the prior, in answers.
     """
 
-    def __init__(
-        self, parts: Mapping[str, Sequence[int]], grid: int, sharpness: float, ridge: float = 3.0
-    ) -> None:
-        self.parts = {agent: list(parts[agent]) for agent in AGENTS}
-        self.grid, self.sharpness, self.ridge = grid, sharpness, ridge
+    def __init__(self, moves: Moves, sharpness: float, ridge: float = 3.0) -> None:
+        self.parts = {"spatial": moves.spatial_parts, "temporal": moves.temporal_parts}
+        self.grid, self.sharpness, self.ridge = moves.grid, sharpness, ridge
+        self.extents = moves.extents
+        self.footprints = {k: torch.from_numpy(v) for k, v in moves.footprints().items()}
         self.answers: list[Answer] = []
-        self.tables = {
-            (agent, name): torch.zeros(self.parts[agent][NAMES[agent].index(name)])
-            for agent in AGENTS
-            for name in LEARNED[agent]
-        }
-        self.level = torch.zeros(())
+        self.tables: dict[str, Tensor] = {"level": torch.zeros(())}
+        for agent in AGENTS:
+            self.tables[f"{agent}.map"] = torch.zeros(self.footprints[agent].shape[1])
+            self.tables[f"{agent}.extent"] = torch.zeros(self.extents[agent])
+            for name in LEARNED[agent]:
+                size = self.parts[agent][NAMES[agent].index(name)]
+                self.tables[f"{agent}.{name}"] = torch.zeros(size)
 
-    def fit(self, steps: int = 150) -> None:
+    def fit(self, steps: int = 100) -> None:
         """Fit the tables to all answers so far, from where they are."""
         if not self.answers:
             return
@@ -73,42 +75,48 @@ class SensitivityTables:
         )
         slopes = drops.abs() / norms
         weights = norms / (norms + norms.median())  # faint strokes drown in the victim's rounding
-        free = [self.level, *self.tables.values()]
-        if not self.level:
-            self.level.fill_(float(slopes.mean().clamp_min(1e-9).log()))
-        for entry in free:
-            entry.requires_grad_(True)
-        optimizer = torch.optim.Adam(free, lr=0.03)
+        if not self.tables["level"]:
+            self.tables["level"].fill_(float(slopes.mean().clamp_min(1e-9).log()))
+        for table in self.tables.values():
+            table.requires_grad_(True)
+        optimizer = torch.optim.Adam(self.tables.values(), lr=0.03)
         for _ in range(steps):
-            logs = self.level + sum(
-                table[chosen[agent][:, NAMES[agent].index(name)]]
-                for (agent, name), table in self.tables.items()
-            )
+            logs = self.tables["level"]
+            for agent in AGENTS:
+                logs = logs + self._places(agent)[chosen[agent][:, 0]]
+                for name in LEARNED[agent]:
+                    picks = chosen[agent][:, NAMES[agent].index(name)]
+                    logs = logs + self.tables[f"{agent}.{name}"][picks]
             loss = (weights * (logs + slopes * (-logs).exp())).sum() + self._prior()
             optimizer.zero_grad()
             (loss / len(slopes)).backward()
             optimizer.step()
-        for entry in free:
-            entry.requires_grad_(False)
-
-    def _prior(self) -> Tensor:
-        penalty = torch.stack([table.square().sum() for table in self.tables.values()]).sum()
-        patches = self.tables["spatial", "patch"].view(self.grid, self.grid)
-        bends = patches.diff(dim=0).square().sum() + patches.diff(dim=1).square().sum()
-        return self.ridge * (penalty + bends)
+        for table in self.tables.values():
+            table.requires_grad_(False)
 
     def logits(self, agent: str) -> Tensor:
         """What is added to an agent's logits, (sum(parts),)."""
-        found = []
-        for name, count in zip(NAMES[agent], self.parts[agent], strict=True):
-            table = self.tables.get((agent, name))
-            found.append(torch.zeros(count) if table is None else table - table.mean())
-        return self.sharpness * torch.cat(found)
+        found = [self._places(agent)]
+        for name, count in zip(NAMES[agent][1:], self.parts[agent][1:], strict=True):
+            found.append(self.tables.get(f"{agent}.{name}", torch.zeros(count)))
+        return self.sharpness * torch.cat([table - table.mean() for table in found])
+
+    def _places(self, agent: str) -> Tensor:
+        """Logarithm of what a stroke of each place meets, (places,)."""
+        squares = self.footprints[agent] @ (2 * self.tables[f"{agent}.map"]).exp()
+        extents = self.tables[f"{agent}.extent"].repeat(len(squares) // self.extents[agent])
+        return squares.clamp_min(1e-12).log() / 2 + extents
+
+    def _prior(self) -> Tensor:
+        entries = [table for name, table in self.tables.items() if name != "level"]
+        penalty = torch.stack([table.square().sum() for table in entries]).sum()
+        cells = self.tables["spatial.map"].view(self.grid, self.grid)
+        bends = cells.diff(dim=0).square().sum() + cells.diff(dim=1).square().sum()
+        return self.ridge * (penalty + bends)
 
     def save(self, path: Path) -> None:
         """Write answers and tables to one file."""
-        content: dict[str, Any] = {"level": self.level}
-        content |= {f"{agent}.{name}": table for (agent, name), table in self.tables.items()}
+        content: dict[str, Any] = {"tables": self.tables}
         for key in Answer._fields:
             content[key] = torch.from_numpy(np.array([getattr(a, key) for a in self.answers]))
         save_tensors(path, content)
@@ -116,7 +124,6 @@ class SensitivityTables:
     def load(self, path: Path) -> None:
         """Go on from a file of the same game."""
         content = torch.load(path, weights_only=True)
-        self.level = content["level"]
-        self.tables = {(agent, name): content[f"{agent}.{name}"] for agent, name in self.tables}
+        self.tables = content["tables"]
         columns = [content[key].numpy() for key in Answer._fields]
         self.answers = [Answer(s, t, float(d), float(n)) for s, t, d, n in zip(*columns, strict=True)]

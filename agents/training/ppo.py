@@ -33,6 +33,10 @@ def ppo_config(config: dict[str, Any], frames: int, seed_salt: int) -> PPOConfig
         seed_salt: changes with every resume, so that no episode is played twice.
     """
     algo, cluster = config["algo"], config["cluster"]
+    game = config["env"]
+    extents = {
+        "spatial": len(game["sizes"]), "temporal": len(game["windows"]) * len(game["strides"])
+    }  # fmt: skip
     model = {"central": algo["central"], "hidden": algo["hidden"], "frames": frames,
              "grid": config["env"]["grid"]}  # fmt: skip
     context = {
@@ -68,7 +72,7 @@ def ppo_config(config: dict[str, Any], frames: int, seed_salt: int) -> PPOConfig
         .rl_module(
             rl_module_spec=MultiRLModuleSpec(
                 rl_module_specs={
-                    agent: RLModuleSpec(AgentModule, model_config={**model, "agent": agent})
+                    agent: RLModuleSpec(AgentModule, model_config={**model, "agent": agent, "extents": extents[agent]})
                     for agent in AGENTS
                 }
             )

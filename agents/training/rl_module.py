@@ -15,7 +15,7 @@ from video_attack.agents.policy.networks import CentralCritic, make_actor, make_
 class AgentModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):
     """Actor and critic of one agent.
 
-    `model_config`: agent (name), hidden (channels), central (critic on the joint state), frames, grid.
+    `model_config`: agent (name), extents (see `Moves`), hidden (channels), central (critic on the joint state), frames, grid.
     """
 
     def setup(self) -> None:
@@ -25,7 +25,7 @@ class AgentModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):
         self.action_dist_cls = TorchMultiCategorical.get_partial_dist_cls(
             space=self.action_space, input_lens=tuple(parts)
         )
-        self.actor = make_actor(config["agent"], parts, config["hidden"])
+        self.actor = make_actor(config["agent"], parts, config["extents"], config["hidden"])
         if not self.inference_only:
             self.critic: nn.Module = (
                 CentralCritic(config["frames"], config["grid"], config["hidden"])

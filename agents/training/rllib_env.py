@@ -144,7 +144,7 @@ class AttackVectorEnv(SyncVectorMultiAgentEnv):
         """Keep what the last answer said of a fresh stroke, unless it was too faint to be seen."""
         episode = self.envs[i].env.episode
         drop, norm = episode.slope
-        if episode.move.act == "paint" and norm > 0.1 * episode.move.strength:
+        if episode.move.act == "paint" and norm > 0.05:
             chosen = (np.asarray(actions[agent], np.int64) for agent in AGENTS)
             self._answers.append(Answer(*chosen, drop, norm))
 

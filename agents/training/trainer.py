@@ -108,9 +108,7 @@ class Trainer:
         palette = Palette(setting.distort, setting.bound, setting.game)
         moves = Moves(setting.game, palette, frames)
         self.policy = Policy.fresh(moves, config["algo"]["hidden"], config["distortion"])
-        self.sensitivity = SensitivityTables(
-            self.policy.parts, setting.game.grid, config["algo"]["sharpness"]
-        )
+        self.sensitivity = SensitivityTables(moves, config["algo"]["sharpness"])
         if config["resume"]:
             self.sensitivity.load(checkpoints.saved(self.folder)[-1] / "sensitivity.pt")
         self.best = self._best_so_far()

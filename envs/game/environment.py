@@ -52,7 +52,7 @@ class VideoAttackEnv(ParallelEnv):
     | | spatial | temporal |
     |---|---|---|
     | says | where, with what, how strongly; paint, turn, weaken or undo | when: any frame, run, or every k-th frame |
-    | action | MultiDiscrete [patch, size, version, scale, orientation, colour, strength, act, rescale] | MultiDiscrete [frame, window, stride, flicker] |
+    | action | MultiDiscrete [patch, version, scale, orientation, colour, strength, act, rescale] | MultiDiscrete [run, flicker] |
     | observation | Dict: thumbnail uint8 (4, 4G, 4G), planes (8, G, G), status (11,) | Dict: rows (6, T), status (11,) |
 
     Both get the same reward and the same flags. `state()`: float32 (4*T*G*G + 11,).

@@ -97,6 +97,7 @@ class Episode:
         self._gap = self._clean_gap = max(ledger.goal.gap(clean), 1e-6)
         self._reference = reference_norm(config.norm, ledger.clip.frames.shape)
         self._boundary_norm, self._roughness = self._reference, 0.0
+        self._boundary_l2 = reference_norm("l2", ledger.clip.frames.shape)
         self.move: Move | None = None
         self.slope = (0.0, 0.0)
         self._stroke: tuple[Region, Block] | None = None
@@ -166,6 +167,7 @@ class Episode:
             - weights.flicker * (roughness - self._roughness)
         )
         self.scores, self.margin, self._gap = answer, margin, gap
+        self._boundary_l2 *= boundary / self._boundary_norm
         self._boundary_norm, self._roughness = boundary, roughness
         return float(gain - weights.query)
 
@@ -225,7 +227,8 @@ class Episode:
             self.canvas.clean, self.versions, region, move.paint, self._rng
         )
         size = float(np.sqrt(np.square(block).sum(dtype=np.float64))) / 255
-        block = block * np.float32(move.strength / max(size, 1e-9)) if size else block
+        wanted = move.strength * self._boundary_l2
+        block = block * np.float32(wanted / max(size, 1e-9)) if size else block
         self._stroke = region, block
         return self._stroke
 

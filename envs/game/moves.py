@@ -18,8 +18,9 @@ ACTS = ("paint", "opposite", "weaken", "undo")
 # expected on the line to the clean clip; weakened by 3 or by 10 %.
 RESCALES = ("leave", "boundary", "3 %", "10 %")
 
-SPATIAL = ("patch", "size", "version", "scale", "orientation", "colour", "strength", "act", "rescale")
-TEMPORAL = ("frame", "window", "stride", "flicker")
+# What each part of an action chooses; the first is a place: a patch of some size, a run of frames.
+SPATIAL = ("patch", "version", "scale", "orientation", "colour", "strength", "act", "rescale")
+TEMPORAL = ("run", "flicker")
 
 
 class Move(NamedTuple):
@@ -30,7 +31,8 @@ class Move(NamedTuple):
         centre: row and column of the patch, in cells.
         size: side of the patch as a share of the frame's.
         frames: slice of the frames.
-        strength: L2 norm of the stroke, values on [0, 1], before the bound cuts it.
+        strength: norm of the stroke, before the bound cuts it, as a share of the norm that the
+            perturbation would need at the boundary.
         paint: what the stroke is painted with.
         rescale: one of RESCALES.
     """
@@ -47,12 +49,11 @@ class Move(NamedTuple):
 class Moves:
     """Action spaces of both agents, and the joint move that a pair of actions makes.
 
-    spatial: MultiDiscrete of the choices that SPATIAL names.
-    temporal: MultiDiscrete of the choices that TEMPORAL names: first frame, number of frames, distance
-        between them, and how a texture changes from one to the next.
-    With `flat` each is one Discrete, the product of its first choices: spatial (patch, size, scale,
-    strength), then (patch, size) to undo; temporal (frame, window, stride). The others are then the
-    first ones, and a flipped clip is always scaled to the boundary.
+    spatial: MultiDiscrete of the choices that SPATIAL names; a patch is (middle, size).
+    temporal: MultiDiscrete of the choices that TEMPORAL names; a run is (first frame, number of frames,
+        distance between them), a flicker how a texture changes from one frame to the next.
+    With `flat` each is one Discrete: spatial (patch, scale, strength), then patches to undo; temporal a
+    run. All else is then the first choice, and a flipped clip is always scaled to the boundary.
 
     Args:
         config: the rules.
@@ -65,25 +66,23 @@ class Moves:
         self.config, self.palette, self.frames, self.flat = config, palette, frames, flat
         self.grid = config.grid
         self.windows = [min(int(window), frames) for window in config.windows]
-        patches, sizes, strengths = self.grid**2, len(config.sizes), len(config.strengths)
+        self.patches = (self.grid**2, len(config.sizes))
+        self.runs = (frames, len(self.windows), len(config.strides))
+        strengths = len(config.strengths)
         self.spatial_parts = [
-            patches, sizes, palette.versions, palette.scales, palette.orientations, palette.colours,
-            strengths, len(ACTS), len(RESCALES),
+            int(np.prod(self.patches)), palette.versions, palette.scales, palette.orientations,
+            palette.colours, strengths, len(ACTS), len(RESCALES),
         ]  # fmt: skip
-        flickers = len(FLICKERS) if palette.textured else 1
-        self.temporal_parts = [frames, len(self.windows), len(config.strides), flickers]
-        self._paints = (patches, sizes, palette.scales, strengths)
-        self._undoes = (patches, sizes)
-        self._times = tuple(self.temporal_parts[:3])
+        self.temporal_parts = [int(np.prod(self.runs)), len(FLICKERS) if palette.textured else 1]
+        self._paints = (self.spatial_parts[0], palette.scales, strengths)
         self.spaces: dict[str, spaces.Space] = {
             "spatial": spaces.MultiDiscrete(self.spatial_parts),
             "temporal": spaces.MultiDiscrete(self.temporal_parts),
         }
         if flat:
-            count = int(np.prod(self._paints) + np.prod(self._undoes))
             self.spaces = {
-                "spatial": spaces.Discrete(count),
-                "temporal": spaces.Discrete(int(np.prod(self._times))),
+                "spatial": spaces.Discrete(int(np.prod(self._paints)) + self.spatial_parts[0]),
+                "temporal": spaces.Discrete(self.temporal_parts[0]),
             }
 
     def decode(self, spatial: Action | int, temporal: Action | int) -> Move:
@@ -99,19 +98,25 @@ class Moves:
                 raise ValueError(f"{agent} action {action!r} is not in {space}")
         if self.flat:
             spatial, temporal = self._unflatten(int(spatial), int(temporal))
-        patch, size, version, scale, orientation, colour, strength, act, rescale = (
+        place, version, scale, orientation, colour, strength, act, rescale = (
             int(i) for i in spatial
         )
-        first, window, stride, flicker = (int(i) for i in temporal)
+        run, flicker = (int(i) for i in temporal)
+        patch, size = (int(i) for i in np.unravel_index(place, self.patches))
         return Move(
             ACTS[act],
             divmod(patch, self.grid),
             float(self.config.sizes[size]),
-            self._run(first, self.windows[window], int(self.config.strides[stride])),
+            self.run(run),
             float(self.config.strengths[strength]),
             Paint(version, scale, orientation, colour, flicker),
             RESCALES[rescale],
         )  # fmt: skip
+
+    @property
+    def extents(self) -> dict[str, int]:
+        """How many extents there are at each position: sizes of a patch; lengths times distances of a run."""
+        return {"spatial": self.patches[1], "temporal": self.runs[1] * self.runs[2]}
 
     def region(self, move: Move, shape: tuple[int, ...], rng: np.random.Generator) -> Region:
         """The pixels that a move means on a clip (T, H, W, 3); a fresh stroke is shifted within its cell."""
@@ -124,22 +129,44 @@ class Moves:
             sides.append(slice(start, start + side))
         return Region(move.frames, *sides)
 
-    def _run(self, first: int, length: int, stride: int) -> slice:
-        """A run of `length` frames, `stride` apart, from `first` on; shorter where the clip ends.
+    def run(self, index: int) -> slice:
+        """The frames of a run: so many, so far apart, from the first on; fewer where the clip ends.
 
         One as long as the clip is all of its frames with the first one's remainder by the stride.
         """
+        first, window, step = (int(i) for i in np.unravel_index(index, self.runs))
+        length, stride = self.windows[window], int(self.config.strides[step])
         if length >= self.frames:
             first %= stride
         return slice(first, min(first + (length - 1) * stride + 1, self.frames), stride)
 
     def _unflatten(self, spatial: int, temporal: int) -> tuple[list[int], list[int]]:
-        when = [int(i) for i in np.unravel_index(temporal, self._times)]
         paints, boundary = int(np.prod(self._paints)), RESCALES.index("boundary")
         if spatial < paints:
-            patch, size, scale, strength = (
-                int(i) for i in np.unravel_index(spatial, self._paints)
-            )
-            return [patch, size, 0, scale, 0, 0, strength, ACTS.index("paint"), boundary], [*when, 0]
-        patch, size = (int(i) for i in np.unravel_index(spatial - paints, self._undoes))
-        return [patch, size, 0, 0, 0, 0, 0, ACTS.index("undo"), boundary], [*when, 0]
+            place, scale, strength = (int(i) for i in np.unravel_index(spatial, self._paints))
+            return [place, 0, scale, 0, 0, strength, ACTS.index("paint"), boundary], [temporal, 0]
+        return [spatial - paints, 0, 0, 0, 0, 0, ACTS.index("undo"), boundary], [temporal, 0]
+
+    def footprints(self) -> dict[str, NDArray[np.float32]]:
+        """How each place is spread over what it covers; each row's sum is 1.
+
+        spatial: (patches, G * G), shares of a patch's area in the cells, about its cell's middle.
+        temporal: (runs, T), equal shares of the run's frames.
+        """
+        centres = np.arange(self.grid) + 0.5
+        patches = np.zeros((*self.patches, self.grid**2), np.float32)
+        for number, size in enumerate(self.config.sizes):
+            half = max(float(size) * self.grid / 2, 0.5)
+            starts = np.clip(centres - half, 0, self.grid - 2 * half)
+            covered = np.minimum.outer(starts + 2 * half, np.arange(1, self.grid + 1.0))
+            covered -= np.maximum.outer(starts, np.arange(float(self.grid)))
+            side = np.maximum(covered, 0)
+            area = np.einsum("ac,bd->abcd", side, side).reshape(self.grid**2, -1)
+            patches[:, number] = area / area.sum(1, keepdims=True)
+        runs = np.zeros((self.temporal_parts[0], self.frames), np.float32)
+        for index, row in enumerate(runs):
+            row[self.run(index)] = 1
+        return {
+            "spatial": patches.reshape(-1, self.grid**2),
+            "temporal": runs / runs.sum(1, keepdims=True),
+        }
