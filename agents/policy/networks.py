@@ -12,8 +12,8 @@ from video_attack.envs.game.observation import PLANES, ROWS, STATUS, THUMBNAIL_C
 Observation = Mapping[str, Tensor]
 
 # Shares of an untrained agent's choices.
-ACTS_AT_FIRST = {"paint": 0.85, "opposite": 0.1, "weaken": 0.03, "undo": 0.02}
-RESCALES_AT_FIRST = {"leave": 0.1, "boundary": 0.7, "3 %": 0.1, "10 %": 0.1}
+ACTS_AT_FIRST = {"paint": 0.96, "opposite": 0.02, "weaken": 0.01, "undo": 0.01}
+RESCALES_AT_FIRST = {"leave": 0.04, "boundary": 0.88, "3 %": 0.04, "10 %": 0.04}
 
 
 class SpatialTrunk(nn.Module):
@@ -177,7 +177,7 @@ def make_actor(agent: str, parts: Sequence[int], extents: int, hidden: int) -> A
             last.bias[where] = torch.tensor([math.log(liked[choice]) for choice in names])
         # A stroke that did not pay is turned more often than not.
         turn = acts.start + ACTS.index("opposite")
-        actor.short.weight[turn, STATUS.index("may_turn")] = math.log(30)
+        actor.short.weight[turn, STATUS.index("may_turn")] = math.log(300)
     return actor
 
 

@@ -12,17 +12,21 @@ from video_attack.agents.core.files import save_tensors
 from video_attack.envs.game.episode import AGENTS
 from video_attack.envs.game.moves import SPATIAL, TEMPORAL, Moves
 
-# What a stroke's slope may depend on besides its place; how strong it is, and what is done with it, is the
-# agents' own.
+# What a stroke's slope may depend on besides its place, and what of it the agents start from: how strong a
+# stroke is, and what is done with it, is their own.
 LEARNED = {
-    "spatial": ("version", "scale", "orientation", "colour"),
+    "spatial": ("version", "scale", "orientation", "colour", "strength"),
     "temporal": ("flicker",),
 }
+USED = {"spatial": ("version", "scale", "orientation", "colour"), "temporal": ("flicker",)}
 NAMES = {"spatial": SPATIAL, "temporal": TEMPORAL}
 
 
 class Answer(NamedTuple):
-    """One fresh stroke and its answer: both actions, the margin's drop in nats, the stroke's L2 norm."""
+    """One fresh stroke and its answer: both actions, the margin's drop in nats, the L2 norm asked for.
+
+    What the bound cuts off a stroke counts in that norm, so that places that hold little are worth little.
+    """
 
     spatial: NDArray[np.int64]
     temporal: NDArray[np.int64]
@@ -96,10 +100,14 @@ class SensitivityTables:
 
     def logits(self, agent: str) -> Tensor:
         """What is added to an agent's logits, (sum(parts),)."""
-        found = [self._places(agent)]
+        places = self._places(agent)
+        found = [self.sharpness * (places - places.mean())]
         for name, count in zip(NAMES[agent][1:], self.parts[agent][1:], strict=True):
-            found.append(self.tables.get(f"{agent}.{name}", torch.zeros(count)))
-        return self.sharpness * torch.cat([table - table.mean() for table in found])
+            table = torch.zeros(count)
+            if name in USED[agent]:
+                table = self.tables[f"{agent}.{name}"]
+            found.append(self.sharpness * (table - table.mean()))
+        return torch.cat(found)
 
     def _places(self, agent: str) -> Tensor:
         """Logarithm of what a stroke of each place meets, (places,)."""

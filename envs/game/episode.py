@@ -22,6 +22,7 @@ AGENTS = ("spatial", "temporal")
 INSIDE = 0.01  # how far past the boundary a rescaled clip should lie, as a share of the clean margin
 SCALES = (0.5, 1.5)  # least and largest factor of one rescaling to the boundary
 WEAKEN = 0.5
+STEADY = 0.02  # rescaling by more than this tells little of the stroke that came with it
 
 
 def choose_goal(label: int, classes: int, target: str, rng: np.random.Generator) -> Goal | None:
@@ -68,8 +69,8 @@ class Episode:
         scores: what the attacker saw of the clip as it stands, (C,).
         margin: its margin in [-1, 1]; see `Goal.margin`.
         move: the last move, or None.
-        slope: of the last answer, the drop of the margin in nats, and the L2 norm of the stroke that was
-            asked about; norm 0 where the last move was no stroke.
+        slope: of the last answer, the drop of the margin in nats, and the L2 norm of the stroke before
+            the bound cut it; norm 0 where the answer tells little of the stroke.
     """
 
     def __init__(
@@ -101,7 +102,8 @@ class Episode:
         self.move: Move | None = None
         self.slope = (0.0, 0.0)
         self._stroke: tuple[Region, Block] | None = None
-        self._stroke_norm = self._expected = 0.0
+        self._stroke_norm = self._wanted = self._expected = 0.0
+        self._factor = 1.0
         self._before = self.canvas.snapshot()
         self._changed = np.zeros_like(self.canvas.energy)
         self._last_drop, self._kept = 0.0, True
@@ -227,8 +229,8 @@ class Episode:
             self.canvas.clean, self.versions, region, move.paint, self._rng
         )
         size = float(np.sqrt(np.square(block).sum(dtype=np.float64))) / 255
-        wanted = move.strength * self._boundary_l2
-        block = block * np.float32(wanted / max(size, 1e-9)) if size else block
+        self._wanted = move.strength * self._boundary_l2
+        block = block * np.float32(self._wanted / max(size, 1e-9)) if size else block
         self._stroke = region, block
         return self._stroke
 
@@ -244,15 +246,15 @@ class Episode:
         if factor is None:
             factor = self._clean_gap * (1 + INSIDE) / max(fallen, 1e-9)
             factor = float(np.clip(factor, *SCALES))
-        self._expected = fallen * (factor - 1)
+        self._factor, self._expected = factor, fallen * (factor - 1)
         if factor != 1:
             self.canvas.scale(factor)
 
     def _credit(self, drop: float) -> None:
         """Tell the memory what a stroke did."""
-        self.slope = drop, self._stroke_norm
+        self.slope = drop, self._wanted if abs(self._factor - 1) <= STEADY else 0.0
         total = float(self._changed.sum())
-        if self._stroke_norm and total > 0:
+        if self._stroke_norm and total > 0 and self.slope[1]:
             self.memory.credit(self._changed / np.float32(total), drop, self._stroke_norm)
 
     def _status(self) -> NDArray[np.float32]:
