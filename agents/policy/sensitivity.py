@@ -23,10 +23,7 @@ NAMES = {"spatial": SPATIAL, "temporal": TEMPORAL}
 
 
 class Answer(NamedTuple):
-    """One fresh stroke and its answer: both actions, the margin's drop in nats, the L2 norm asked for.
-
-    What the bound cuts off a stroke counts in that norm, so that places that hold little are worth little.
-    """
+    """One fresh stroke and its answer: both actions, the margin's drop in nats, the stroke's L2 norm."""
 
     spatial: NDArray[np.int64]
     temporal: NDArray[np.int64]

@@ -69,8 +69,8 @@ class Episode:
         scores: what the attacker saw of the clip as it stands, (C,).
         margin: its margin in [-1, 1]; see `Goal.margin`.
         move: the last move, or None.
-        slope: of the last answer, the drop of the margin in nats, and the L2 norm of the stroke before
-            the bound cut it; norm 0 where the answer tells little of the stroke.
+        slope: of the last answer, the drop of the margin in nats, and the L2 norm of the stroke as
+            far as the bound let it be; norm 0 where the answer tells little of the stroke.
     """
 
     def __init__(
@@ -252,7 +252,7 @@ class Episode:
 
     def _credit(self, drop: float) -> None:
         """Tell the memory what a stroke did."""
-        self.slope = drop, self._wanted if abs(self._factor - 1) <= STEADY else 0.0
+        self.slope = drop, self._stroke_norm if abs(self._factor - 1) <= STEADY else 0.0
         total = float(self._changed.sum())
         if self._stroke_norm and total > 0 and self.slope[1]:
             self.memory.credit(self._changed / np.float32(total), drop, self._stroke_norm)
