@@ -14,7 +14,7 @@ from torch import nn
 
 from envs.cache_folder import CACHE_VARIABLE
 from envs.victims.base import VictimError
-from envs.victims.weights import load_into, load_state, unwrap
+from envs.victims.weights import load_into, load_state
 
 
 def net() -> nn.Sequential:
@@ -160,13 +160,6 @@ def test_other_digits_in_a_name_mean_nothing(
     for name in ("net_20220818.pth", "net-0123abc.pth", "net-0123abcd.bin"):
         (checkpoint.parent / name).write_bytes(checkpoint.read_bytes())
         load_state(f"{url}/{name}")
-
-
-def test_containers_are_unwrapped() -> None:
-    inner = {"module.a": torch.ones(1), "module.b": torch.zeros(1)}
-    for key in ("state_dict", "model", "model_state"):
-        assert list(unwrap({key: inner, "epoch": 3})) == ["a", "b"]
-    assert list(unwrap({"model_state": torch.ones(1)})) == ["model_state"]
 
 
 def test_safetensors_by_path_and_by_url(

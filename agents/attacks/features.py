@@ -3,7 +3,9 @@
 import functools
 import logging
 import re
+from collections.abc import Collection
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +18,8 @@ from envs.victims.base import VictimError
 from envs.victims.device import choose_device
 from envs.victims.extras import require
 from envs.victims.torchvision_import import import_video_models
-from envs.victims.weights import load_into, load_state, unwrap
+from envs.victims.state_dicts import find_tensors
+from envs.victims.weights import load_into, load_state
 
 log = logging.getLogger(__name__)
 
@@ -171,8 +174,12 @@ def _find(network: str, weights: str | None) -> tuple[nn.Module, str]:
 def _torchvision(network: str, weights: str) -> nn.Module:
     import_video_models(f"image features of {network}")  # where torchvision needs its cure
     net = getattr(require("torchvision.models", "torchvision", network), network)(weights=None)
-    state = unwrap(load_state(weights))
-    load_into(net, {_OLD_NAME.sub(r"\1\2.", key): value for key, value in state.items()}, weights)
+    wanted = net.state_dict()
+
+    def read(found: dict[str, Any]) -> tuple[dict[str, Any], Collection[str]]:
+        return {_OLD_NAME.sub(r"\1\2.", key): value for key, value in found.items()}, wanted
+
+    load_into(net, find_tensors(load_state(weights), read, weights), weights)
     if network == "densenet121":
         return nn.Sequential(net.features, nn.ReLU())
     return nn.Sequential(*list(net.children())[:-2])  # without its pooling and last layer

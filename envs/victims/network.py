@@ -2,19 +2,21 @@
 
 import logging
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from envs.clip import Frames, Sampling
 from envs.victims.base import Scores, Victim, VictimError
 from envs.victims.device import choose_device
 from envs.victims.torchvision_import import import_video_models
-from envs.victims.weights import load_into, load_state, unwrap
+from envs.victims.state_dicts import find_tensors
+from envs.victims.weights import load_into, load_state
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +92,7 @@ class NetVictim(Victim):
         if head is not None:
             kept = self._put_head(net, head, names)
         count = len(self.last(net).weight)
-        self.classes = names or kept or tuple(f"class_{i:03d}" for i in range(count))
+        self.classes = names or kept or tuple(f"class_{i:03d}" for i in range(max(count, 2)))
         net.eval().requires_grad_(False)
         self.net = net.to(self.device)
         if self.convolves:  # clips come in this layout, and convolutions are up to twice as fast
@@ -130,14 +132,27 @@ class NetVictim(Victim):
         return x if self.layout == "NCTHW" else x.transpose(1, 2)
 
     def logits(self, clips: Frames) -> Tensor:
-        """Logits, float32 (N, classes) on the device, of uint8 clips (N, T, H, W, 3)."""
+        """Logits, float32 (N, classes) on the device, of uint8 clips (N, T, H, W, 3).
+
+        A network with one output, trained with a sigmoid, says by it how likely the second of two
+        classes is.
+        """
         # TF32 would round differently for each batch size.
         with (
             torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
             torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16),
         ):
             found: Tensor = self.net(self.preprocess(clips))
-        return found.float()
+        return _two_columns(found.float())
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """Logits, (N, classes), of what `features` returned, (N, F).
+
+        They are those of `logits`, but for a constant, where the network takes the mean of its last
+        layer's answers, and near them where it takes that of their probabilities.
+        """
+        layer = self.last(self.net)
+        return _two_columns(F.linear(features, layer.weight.float().flatten(1), layer.bias))
 
     @torch.no_grad()
     def features(self, clips: Frames) -> Tensor:
@@ -153,8 +168,9 @@ class NetVictim(Victim):
         finally:
             hook.remove()
         found = seen[0].float()
-        if found.ndim > 2:  # (N, F, ...), the form of a convolution's input
-            found = found.flatten(2).mean(dim=2)
+        if isinstance(self.last(self.net), nn.Conv3d):
+            found = found.movedim(1, -1)  # where a linear layer has its features
+        found = found.flatten(1, -2).mean(dim=1) if found.ndim > 2 else found
         return found.view(-1, len(found) // len(clips), found.shape[1]).mean(dim=1)
 
     @torch.inference_mode()
@@ -175,18 +191,29 @@ class NetVictim(Victim):
         self, weights: str, names: tuple[str, ...] | None, sha256: str | None
     ) -> tuple[nn.Module, tuple[str, ...] | None]:
         checkpoint = load_state(weights, sha256)
-        state = self.rename(unwrap(checkpoint))
+        state = find_tensors(checkpoint, self._named, weights)
         last = state.get(f"{self.last_layer}.weight")
-        count = len(last) if isinstance(last, Tensor) and last.ndim else self.outputs
+        outputs = len(last) if isinstance(last, Tensor) and last.ndim else self.outputs
+        count = max(outputs, 2)  # one output tells two classes apart
         if names is not None and len(names) != count:
             raise VictimError(
                 f"labels hold {len(names)} names but {weights} has {count} classes: "
                 "give the label file of these weights"
             )
-        net = self.make_net(count)
+        net = self.make_net(outputs)
         load_into(net, state, weights)
         kept = checkpoint.get("classes")
         return net, tuple(kept) if isinstance(kept, list | tuple) and len(kept) == count else None
+
+    def _named(self, tensors: dict[str, Any]) -> tuple[dict[str, Any], Collection[str]]:
+        """A checkpoint's tensors under the names of the network that is made for it, and these names."""
+        renamed = self.rename(tensors)
+        try:
+            with torch.device("meta"):  # names alone, in a blink
+                net = self.make_net(2)
+        except Exception:  # a network whose constructor looks at its numbers
+            net = self.make_net(2)
+        return renamed, net.state_dict().keys()
 
     def _put_head(
         self, net: nn.Module, path: str, names: tuple[str, ...] | None
@@ -201,6 +228,11 @@ class NetVictim(Victim):
         load_into(layer, {key: state[key] for key in state if key != "classes"}, path)
         self.replace_last(net, layer)
         return tuple(kept)
+
+
+def _two_columns(logits: Tensor) -> Tensor:
+    """Logits (N, classes); one column becomes that of the second of two classes."""
+    return logits if logits.shape[1] > 1 else F.pad(logits, (1, 0))
 
 
 def read_labels(path: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from envs.cache_folder import cache_folder
 from envs.victims.base import VictimError
 from envs.victims.extras import require
+from envs.victims.state_dicts import UNREAD, find_tensors
 
 _CHUNK = 1 << 20
 _TIMEOUT = 60.0  # seconds without a byte
@@ -71,20 +72,6 @@ def load_state(path: str | Path, sha256: str | None = None) -> dict[str, Any]:
     return state
 
 
-def unwrap(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The tensors by name: out of a usual container, and without a "module." prefix.
-
-    Containers are entries "state_dict", "model" and "model_state".
-    """
-    for key in ("state_dict", "model", "model_state"):
-        inner = state.get(key)
-        if isinstance(inner, Mapping):
-            return unwrap(inner)
-    if state and all(key.startswith("module.") for key in state):
-        return {key.removeprefix("module."): value for key, value in state.items()}
-    return dict(state)
-
-
 def load_into(module: nn.Module, state: Mapping[str, Any], name: str) -> None:
     """Copy a checkpoint into a module: every parameter and buffer, none left over.
 
@@ -93,15 +80,16 @@ def load_into(module: nn.Module, state: Mapping[str, Any], name: str) -> None:
 
     Args:
         module: receives the values.
-        state: name -> tensor, or one of the usual containers (see `unwrap`).
+        state: name -> tensor, in whatever container and under whatever prefix (see `find_tensors`).
         name: what errors call the checkpoint, such as its path.
 
     Raises:
         VictimError: keys are missing, superfluous or of another shape; the module is unchanged.
     """
-    given, wanted = unwrap(state), module.state_dict()
+    wanted = module.state_dict()
+    given = find_tensors(state, lambda tensors: (tensors, wanted), name)
     for key in wanted.keys() - given.keys():
-        if key.endswith("num_batches_tracked"):
+        if key.endswith(UNREAD):
             given[key] = wanted[key]
     faults = [
         _list_fault("missing", (key for key in wanted if key not in given)),
