@@ -14,6 +14,7 @@ from agents.files import write_whole
 from agents.records import Record, RecordFile, write_csv
 from agents.report.clips import keep_files
 from agents.report.compare import compare
+from agents.report.doubts import doubts
 from agents.report.examples import SHOWN, write_example
 from agents.report.html import write_report
 from agents.report.pictures import success_curve_picture
@@ -135,8 +136,10 @@ def report(found: Mapping[str, list[Record]], setting: Setting, folder: Path) ->
         success_curve_picture(folder / "success.png", curves, setting.game.budget)
     rows = [row(name, records) for name, records in found.items()]
     first = next(iter(found.values()))
+    labels, answers = ([record[key] for record in first] for key in ("label", "clean_prediction"))
+    notes = doubts(labels, answers, setting.victim.classes)
     for name, markdown in (("table.txt", False), ("table.md", True)):
-        parts = [*format_table(rows, markdown), left_out(first), *compare(found, markdown)]
+        parts = [*format_table(rows, markdown), left_out(first), *notes, *compare(found, markdown)]
         write_whole(folder / name, ("\n\n".join(parts) + "\n").encode())
         if not markdown:
             print(*parts, sep="\n\n")

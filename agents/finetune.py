@@ -178,6 +178,11 @@ def finetune(config: dict[str, Any], folder: Path) -> Path:
     parts = {"train": dataset("train", config["classes"])}
     classes = parts["train"].classes
     parts["validation"] = dataset("validation", classes)
+    if len(classes) < 2:
+        raise DatasetError(
+            f"the train part has no classes to tell apart (only {', '.join(classes) or 'none'}): give a "
+            "data set that has two at least"
+        )
     if not len(parts["train"]):
         raise DatasetError("the train part has no clips: check the data set's root and lists")
     log.info("%d classes, %d training clips", len(classes), len(parts["train"]))

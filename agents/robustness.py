@@ -14,6 +14,7 @@ from agents.build import Setting
 from agents.files import write_whole
 from agents.progress import Progress
 from agents.report.confusion import confusion_picture
+from agents.report.doubts import doubts
 from agents.report.robustness import clean_confusion, robustness_picture, tables
 from envs.clip import Clip, Frames
 from envs.datasets.base import DatasetError, load_clips
@@ -68,6 +69,8 @@ def measure(
     *shown, by_class = tables(records, classes, distortion)
     if len({record["label"] for record in records}) <= SHOWN_CLASSES:
         shown.append(by_class)
+    clean = [record["answers"][0]["prediction"] for record in records]
+    shown += doubts([record["label"] for record in records], clean, classes)
     print(*shown, f"records, tables and pictures: {folder}", sep="\n\n")
     return records
 

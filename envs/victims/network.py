@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from envs.clip import Frames, Sampling
 from envs.victims.base import Scores, Victim, VictimError
 from envs.victims.device import choose_device
-from envs.victims.torchvision_import import import_video_models
+from envs.victims.labels import read_labels
 from envs.victims.state_dicts import find_tensors
 from envs.victims.weights import load_into, load_state
 
@@ -30,7 +30,7 @@ class NetVictim(Victim):
         sha256: expected digest of the weights, or its first digits; None skips the check.
         head: checkpoint {"weight": (K, F), "bias": (K,), "classes": K names} of a linear layer that
             replaces the network's last one.
-        labels: text file with one class name a line in the order of the scores, or "kinetics400";
+        labels: file of the class names in the order of the scores, or "kinetics400": see read_labels;
             None takes the names that head or weights hold, or calls the classes class_000, ...
         frames: T, frames of a clip; also `size`, `short_side`, `stride`, `spread`: see Sampling.
         size: side of the square frames, in pixels.
@@ -220,8 +220,11 @@ class NetVictim(Victim):
     ) -> tuple[str, ...]:
         state: Mapping[str, Any] = load_state(path)
         kept = state.get("classes")
-        if not isinstance(kept, list | tuple) or not all(isinstance(name, str) for name in kept):
-            raise VictimError(f"{path} is no head: it needs weight, bias and a list of classes")
+        named = isinstance(kept, list | tuple) and all(isinstance(name, str) for name in kept)
+        if not named or len(kept) < 2:
+            raise VictimError(
+                f"{path} is no head: it needs weight, bias and a list of at least two classes"
+            )
         if names is not None and len(names) != len(kept):
             raise VictimError(f"labels hold {len(names)} names but {path} has {len(kept)} classes")
         layer = nn.Linear(self.last(net).weight.shape[1], len(kept))
@@ -233,26 +236,3 @@ class NetVictim(Victim):
 def _two_columns(logits: Tensor) -> Tensor:
     """Logits (N, classes); one column becomes that of the second of two classes."""
     return logits if logits.shape[1] > 1 else F.pad(logits, (1, 0))
-
-
-def read_labels(path: str) -> tuple[str, ...]:
-    """Class names from a text file, one a line, or those of a data set that is known by name.
-
-    Args:
-        path: the file; or "kinetics400", the order that all public weights for it share, taken from
-            the library torchvision.
-
-    Raises:
-        VictimError: the file cannot be read, is empty or repeats a name; torchvision is missing.
-    """
-    if path == "kinetics400":
-        weights = import_video_models("labels=kinetics400").R3D_18_Weights.DEFAULT
-        return tuple(weights.meta["categories"])
-    try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise VictimError(f"cannot read labels from {path}: give one class name a line") from error
-    names = tuple(line.strip() for line in lines if line.strip())
-    if not names or len(set(names)) != len(names):
-        raise VictimError(f"{path} must hold distinct class names, one a line")
-    return names

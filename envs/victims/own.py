@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from envs.clip import Frames, Sampling
 from envs.victims.base import Scores, Victim, VictimError
-from envs.victims.network import read_labels
+from envs.victims.labels import read_labels
 from envs.victims.preprocess import (
     OUTPUTS,
     as_rows,
@@ -28,7 +28,7 @@ class OwnVictim(Victim):
     """A model that brings no names, sizes or scales of its own; a subclass writes `ask`.
 
     Args:
-        labels: text file with one class name a line in the order of the scores.
+        labels: file of the class names in the order of the scores, or "kinetics400": see read_labels.
         classes: number of classes where there is no label file; they are called class_000, ... A
             model that answers one number, as those of two classes may, has two.
         frames: T, frames of a clip; also `size`, `short_side`, `stride`, `spread`: see Sampling.
