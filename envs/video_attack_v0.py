@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Generator
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -128,16 +129,12 @@ class VideoAttackEnv(ParallelEnv):
         self, seed: int | None = None, options: dict | None = None
     ) -> Generator[tuple[Ledger, Frames], Scores, tuple[dict, dict]]:
         """`reset` as a talk, so that many environments can share one victim call."""
+        chosen = _chosen_clip(options or {}, len(self.dataset))
         if seed is not None:
             # A seeded episode may depend on nothing that happened before it.
             self._rng, self._unusable = np.random.default_rng(seed), set()
-        chosen = (options or {}).get("clip")
-        if chosen is not None and not 0 <= int(chosen) < len(self.dataset):
-            raise ValueError(
-                f"options clip={chosen}: the data set has {len(self.dataset)} clips, from 0"
-            )
         while True:
-            index = self._pick() if chosen is None else int(chosen)
+            index = self._pick() if chosen is None else chosen
             clip = self._load(index)
             classes, target = len(self.victim.classes), self.config.target
             goal = choose_goal(clip.label, classes, target, self._rng) if clip else None
@@ -234,6 +231,25 @@ class VideoAttackEnv(ParallelEnv):
             "success": self.episode.flipped,
         }
         return {agent: dict(info) for agent in AGENTS}
+
+
+def _chosen_clip(options: dict[str, Any], clips: int) -> int | None:
+    """The index that reset's options name; raises ValueError where it is misspelt or none.
+
+    An option of quite another name is warned of only: PettingZoo's api test gives one.
+    """
+    for key in options:
+        if key != "clip" and get_close_matches(str(key).lower(), ["clip"], cutoff=0.5):
+            raise ValueError(f"options {key!r}: reset takes one option only, clip, an index")
+        if key != "clip":
+            logging.getLogger(__name__).warning("reset ignores the option %r: it takes clip only", key)
+    chosen = options.get("clip")
+    if chosen is None:
+        return None
+    whole = isinstance(chosen, int | np.integer) and not isinstance(chosen, bool)
+    if not whole or not 0 <= chosen < clips:
+        raise ValueError(f"options clip={chosen!r}: choose from 0 to {clips - 1}")
+    return int(chosen)
 
 
 def _alone(victim: Victim, talk: Any) -> Any:
