@@ -242,7 +242,9 @@ def _chosen_clip(options: dict[str, Any], clips: int) -> int | None:
         if key != "clip" and get_close_matches(str(key).lower(), ["clip"], cutoff=0.5):
             raise ValueError(f"options {key!r}: reset takes one option only, clip, an index")
         if key != "clip":
-            logging.getLogger(__name__).warning("reset ignores the option %r: it takes clip only", key)
+            logging.getLogger(__name__).warning(
+                "reset ignores the option %r: it takes clip only", key
+            )
     chosen = options.get("clip")
     if chosen is None:
         return None

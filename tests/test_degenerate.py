@@ -18,7 +18,7 @@ from envs.victims.base import Scores, Victim, VictimError
 from envs.victims.function import Function
 from envs.victims.torchscript import TorchScript
 from tests.http_servers import answer, serve
-from tests.own_models import CLASSES, KEYS, SCALE, example, logits, net, normalised, smooth_clips
+from tests.own_models import CLASSES, KEYS, SCALE, logits, net, normalised, smooth_clips
 from tests.test_endpoint import victim as endpoint
 from tests.test_finetune import CONFIG
 from tests.toy_net import Colours, ToyNet

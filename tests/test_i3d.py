@@ -161,7 +161,10 @@ def test_bad_options_and_files_say_what_to_do(checkpoint: str, labels: str, tmp_
         ({"labels": str(twice)}, "twice: give at least two"),
         ({"labels": str(tmp_path / "no.txt")}, "cannot read the labels"),
         ({"weights": str(tmp_path / "narrow.pt")}, "does not fit I3DNet"),
-        ({"weights": checkpoint, "head": str(tmp_path / "nameless.pt")}, "list of at least two classes"),
+        (
+            {"weights": checkpoint, "head": str(tmp_path / "nameless.pt")},
+            "list of at least two classes",
+        ),
         ({"weights": checkpoint, "head": str(tmp_path / "narrow.pt")}, r"\(2, 5\) instead of"),
         ({"labels": labels, "device": "abacus"}, "device 'abacus' cannot be used"),
         ({"labels": labels, "device": "cuda:99"}, "device 'cuda:99' cannot be used"),

@@ -26,16 +26,16 @@ def read(folder: Path, content: str | bytes, name: str = "labels.txt") -> tuple[
         "\r\n".join(NAMES) + "\r\n\r\n",
         "\ufeff" + "\n".join(NAMES),  # saved by a Windows editor
         # UCF-101's classInd.txt, which MMAction2's preparation of the data set fetches too.
-        "1 abseiling\n2 massaging person's head\n3 the \"moon walk\"\n",
-        "2 massaging person's head\n1 abseiling\n3 the \"moon walk\"\n",
+        '1 abseiling\n2 massaging person\'s head\n3 the "moon walk"\n',
+        '2 massaging person\'s head\n1 abseiling\n3 the "moon walk"\n',
         # The csv of Kinetics-400's names that PyTorchVideo's and other demos read.
-        "id,name\n0,abseiling\n1,massaging person's head\n2,the \"moon walk\"\n",
+        'id,name\n0,abseiling\n1,massaging person\'s head\n2,the "moon walk"\n',
         'id,name\n0,"abseiling"\n2,"the ""moon walk"""\n1,"massaging person\'s head"\n',
-        "\ufeffid;name\n0;abseiling\n1;massaging person's head\n2;the \"moon walk\"\n",
-        "0\tabseiling\n1\tmassaging person's head\n2\tthe \"moon walk\"\n",
-        "abseiling 0\nmassaging person's head 1\nthe \"moon walk\" 2\n",
-        "name,label\nabseiling,0\nmassaging person's head,1\nthe \"moon walk\",2\n",
-        "0: abseiling\n1: massaging person's head\n2: the \"moon walk\"\n",
+        '\ufeffid;name\n0;abseiling\n1;massaging person\'s head\n2;the "moon walk"\n',
+        '0\tabseiling\n1\tmassaging person\'s head\n2\tthe "moon walk"\n',
+        'abseiling 0\nmassaging person\'s head 1\nthe "moon walk" 2\n',
+        'name,label\nabseiling,0\nmassaging person\'s head,1\nthe "moon walk",2\n',
+        '0: abseiling\n1: massaging person\'s head\n2: the "moon walk"\n',
         json.dumps(NAMES),
         # PyTorchVideo's kinetics_classnames.json, whose names are in quotes once more.
         json.dumps({f'"{NAMES[2]}"': 2, '"abseiling"': 0, f'"{NAMES[1]}"': 1}),
@@ -94,9 +94,7 @@ def test_numbers_decide_the_order(
         (b"caf\xe9\nthe\n", r"labels\.txt is no text in UTF-8: save it again"),
     ],
 )
-def test_what_is_no_list_of_names_is_told(
-    tmp_path: Path, content: str | bytes, words: str
-) -> None:
+def test_what_is_no_list_of_names_is_told(tmp_path: Path, content: str | bytes, words: str) -> None:
     with pytest.raises(VictimError, match=words) as caught:
         read(tmp_path, content)
     assert "\n" not in str(caught.value)

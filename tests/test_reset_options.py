@@ -43,4 +43,6 @@ def test_other_options_are_warned_of_since_pettingzoo_gives_some(
 def test_right_options_are_taken(options: dict[str, Any] | None) -> None:
     env = toy_env()
     env.reset(seed=4, options=options)
-    assert env.agents and (not (options or {}).get("clip") or env.episode.ledger.clip.id == "dark-3")
+    assert env.agents and (
+        not (options or {}).get("clip") or env.episode.ledger.clip.id == "dark-3"
+    )

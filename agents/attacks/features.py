@@ -17,8 +17,8 @@ from envs.clip import Frames
 from envs.victims.base import VictimError
 from envs.victims.device import choose_device
 from envs.victims.extras import require
-from envs.victims.torchvision_import import import_video_models
 from envs.victims.state_dicts import find_tensors
+from envs.victims.torchvision_import import import_video_models
 from envs.victims.weights import load_into, load_state
 
 log = logging.getLogger(__name__)

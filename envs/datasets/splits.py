@@ -5,8 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from envs.clip import Sampling
-from envs.datasets.base import Part
+from envs.datasets.base import DatasetError, Part
 from envs.datasets.files import VideoDataset, check_range
+from envs.text_file import read_text
+
+
+def list_lines(file: Path) -> list[str]:
+    """The lines of a list; raises DatasetError where it is no text."""
+    try:
+        return read_text(file).splitlines()
+    except ValueError as fault:
+        raise DatasetError(str(fault)) from fault
 
 
 class SplitDataset(VideoDataset):

@@ -3,7 +3,6 @@
 import logging
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -220,8 +219,9 @@ class NetVictim(Victim):
     ) -> tuple[str, ...]:
         state: Mapping[str, Any] = load_state(path)
         kept = state.get("classes")
-        named = isinstance(kept, list | tuple) and all(isinstance(name, str) for name in kept)
-        if not named or len(kept) < 2:
+        if not isinstance(kept, list | tuple) or not all(isinstance(name, str) for name in kept):
+            kept = ()
+        if len(kept) < 2:
             raise VictimError(
                 f"{path} is no head: it needs weight, bias and a list of at least two classes"
             )

@@ -9,7 +9,11 @@ from envs.victims.base import VictimError
 
 Tensors = dict[str, Any]
 Read = Callable[[Tensors], tuple[Tensors, Collection[str]]]
-_FIRST = ("state_dict", "model", "model_state")  # containers of what was trained, not of its average
+_FIRST = (
+    "state_dict",
+    "model",
+    "model_state",
+)  # containers of what was trained, not of its average
 _SHARE = 0.2  # of the most keys: fewer are those of a part of the network
 UNREAD = "num_batches_tracked"  # batch norm's step counters, which evaluation never reads
 
@@ -51,7 +55,9 @@ def find_tensors(state: Mapping[str, Any], read: Read, name: str) -> Tensors:
     if not any(maps.values()):
         raise VictimError(f"{name} holds no tensors: save the model's state_dict() with torch.save")
     most = max(map(len, maps.values()))  # an optimizer has a small mapping for each tensor
-    maps = {path: tensors for path, tensors in maps.items() if tensors and len(tensors) >= _SHARE * most}
+    maps = {
+        path: tensors for path, tensors in maps.items() if tensors and len(tensors) >= _SHARE * most
+    }
     whole = [_judge(path, "", tensors, read) for path, tensors in maps.items()]
     fitting = [one for one in whole if one.fits]
     if not fitting:
@@ -88,7 +94,10 @@ def _judge(path: str, prefix: str, tensors: Tensors, read: Read) -> _Found:
 
 def _mappings(state: Mapping[Any, Any], path: str = "") -> Iterator[tuple[str, Tensors]]:
     """Each mapping with its place in the file, and the tensors that it holds itself."""
-    yield path, {key: v for key, v in state.items() if isinstance(v, Tensor) and isinstance(key, str)}
+    yield (
+        path,
+        {key: v for key, v in state.items() if isinstance(v, Tensor) and isinstance(key, str)},
+    )
     for key, value in state.items():
         if isinstance(value, Mapping):
             yield from _mappings(value, f"{path}.{key}".lstrip("."))
