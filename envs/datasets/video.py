@@ -71,23 +71,23 @@ def count_frames(path: Path) -> int:
 def frames_within(path: Path, start: float, end: float) -> Sequence[int]:
     """Indices, at least one, of the frames shown from second `start` on and before `end`.
 
-    Lists of untrimmed videos name such seconds. Of a file that is no longer than they are, but for
-    what cutting at key frames adds, all frames are taken: it has been cut already.
+    Lists of untrimmed videos name such seconds. Of a file that ends before `end` and is no longer
+    than they are, but for what cutting at key frames adds, all frames are taken: it has been cut.
 
     Raises:
         BadClipError: the file ends before them, does not tell times, or cannot be read.
     """
     times: list[float] = []
-    first: float | None = None
+    first: int | None = None
     length = end - start
     for frame in _decode(path):
-        if frame.time is None:
+        if frame.pts is None:
             raise BadClipError(
                 f"{path} tells no times to cut seconds {start:g} to {end:g} by: convert it to .mp4"
             )
-        first = frame.time if first is None else first
-        times.append(frame.time - first)
-        if times[-1] >= max(end, length + SLACK):
+        first = frame.pts if first is None else first
+        times.append(float((frame.pts - first) * frame.time_base))  # exact until here
+        if times[-1] >= end:
             break
     else:
         if not times:
