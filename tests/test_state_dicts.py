@@ -1,15 +1,20 @@
 """Protects checkpoints as people have them: any container, any one prefix; of several networks that
 fit none is taken by chance, and where none fits the faults are those of the one that comes nearest."""
 
+import argparse
+import collections
+import datetime
+import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from envs.victims.base import VictimError
-from envs.victims.weights import load_into
+from envs.victims.weights import load_into, load_state
 from tests.toy_net import ToyNet
 
 
@@ -97,3 +102,61 @@ def test_networks_of_victims_are_found_and_tell_their_classes(
     loaded = ToyNet(weights=str(tmp_path / "a.pt"))
     assert len(loaded.classes) == 5
     assert torch.equal(loaded.net.get_submodule("out").weight, made.net.get_submodule("out").weight)
+
+
+# Objects beside the tensors
+
+
+class History:
+    """As MMEngine's HistoryBuffer, which MMAction2's checkpoints hold ("Weights only load failed")."""
+
+    def __init__(self) -> None:
+        self.values = collections.deque([1, 2], 9)
+        self.methods = {"mean": History.mean}
+        self.other = collections.defaultdict(list, a=[1])
+
+    @classmethod
+    def mean(cls) -> float:
+        return 0.0
+
+
+class Command:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, (f"touch {self.file}",)
+
+
+class Evaluation(Command):
+    def __reduce__(self) -> tuple[Any, ...]:
+        return eval, (f"open({str(self.file)!r}, 'w')",)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        argparse.Namespace(lr=0.1, output=Path("out")),  # "args" of VideoMAE's and timm's
+        History(),
+        np.float64(71.3),  # a best accuracy
+        {"when": datetime.datetime(2026, 1, 1), "mean": np.zeros(3)},
+        nn.Linear(2, 2),
+    ],
+)
+def test_objects_beside_the_tensors_do_no_harm(tmp_path: Path, beside: object) -> None:
+    torch.save({"model": TRAINED, "args": beside}, tmp_path / "a.pt")
+    module = net()
+    load_into(module, load_state(tmp_path / "a.pt"), "a.pt")
+    assert torch.equal(module[0].weight, TRAINED["0.weight"])
+
+
+@pytest.mark.parametrize("kind", [Command, Evaluation])
+def test_nothing_in_a_file_is_run(tmp_path: Path, kind: type[Command]) -> None:
+    torch.save({"model": TRAINED, "args": kind(tmp_path / "made")}, tmp_path / "a.pt")
+    try:
+        load_state(tmp_path / "a.pt")
+    except VictimError as fault:
+        assert "is not a checkpoint of plain tensors" in str(fault)
+    assert not (tmp_path / "made").exists()

@@ -20,6 +20,9 @@ from envs.victims.own import OwnVictim, one_line
 
 log = logging.getLogger(__name__)
 BODIES = {"npy": "application/octet-stream", "json": "application/json"}
+_BESIDE = 1 << 20  # bytes of an answer beside its scores, such as a page that tells of a fault
+_NUMBER = 32  # bytes of a score with its marks; a float has up to 24
+_SHOWN = 2000  # bytes that errors are looked for in, at each end of an answer
 LONGEST = 60.0  # seconds between two tries at most
 # Busy or out of order for now; any other refusal would be repeated for ever.
 _PASSING = (408, 425, 429)
@@ -143,7 +146,7 @@ class Endpoint(OwnVictim):
                 time.sleep(min(self._backoff * 2 ** (number - 1), LONGEST))
             last = number == self._retries
             try:
-                answer = self._session.post(body, BODIES[self._body])
+                answer = self._session.post(body, BODIES[self._body], self._largest(len(clips)))
             except (OSError, http.client.HTTPException) as error:
                 fault = f"no answer ({one_line(error)})"
                 if not last:
@@ -171,10 +174,19 @@ class Endpoint(OwnVictim):
             outputs=self.outputs, answers=self.answers, top_k=self.top_k,
         )  # fmt: skip
 
+    def _largest(self, clips: int) -> int:
+        """Bytes of an answer that names each class and its score for each clip, twice over.
+
+        JSON takes up to 40 times as much memory as text, so that this is what an answer may cost.
+        """
+        names = sum(len(json.dumps(name)) for name in self.classes)
+        return _BESIDE + 2 * clips * (names + _NUMBER * len(self.classes))
+
     def _decode(self, answer: Answer) -> tuple[dict[str, Any] | None, str]:
         """(what was answered, or None and what is wrong with it)."""
         status = f"status {answer.status} {answer.reason}".strip()
-        said = one_line(ValueError(answer.body[:400].decode(errors="replace")), 100)
+        shown = answer.body[:_SHOWN] + answer.body[_SHOWN:][-_SHOWN:]  # a cause may stand last
+        said = one_line(ValueError(shown.decode(errors="replace")), 100)
         if 300 <= answer.status < 400:
             raise VictimError(
                 f"{self.source} redirects to {answer.location or 'elsewhere'}, which is not followed: "

@@ -1,6 +1,7 @@
 """A user's own model as a victim: what is the same wherever it lives."""
 
 import logging
+import re
 from abc import abstractmethod
 from typing import Any
 
@@ -19,6 +20,7 @@ from envs.victims.preprocess import (
 )
 
 log = logging.getLogger(__name__)
+_CAUSE = re.compile(r"[\w.]*(Error|Exception)\b")  # the last line of a traceback
 _ENOUGH = 8  # scores, which do not lie between 0 and 1 by chance
 _SAME = 1e-6  # of the largest score: answers to two clips that tell nothing of them
 _DIFFERENT = 0.05  # of the largest score: two answers to one clip are not the same any more
@@ -139,9 +141,20 @@ class OwnVictim(Victim):
 
 
 def one_line(error: BaseException, most: int = 200) -> str:
-    """What an error says, on one line, cut to `most` characters; its name if it says nothing."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= most else text[: most - 3] + "..."
+    """What an error says, on one line of at most `most` characters; its name if it says nothing.
+
+    Of a message with tracebacks, as TorchScript and servers write them, only the cause is kept, which
+    stands last; of one that is still too long, both ends.
+    """
+    lines = str(error).strip().splitlines()
+    if any("Traceback" in line for line in lines):
+        causes = [place for place, line in enumerate(lines) if _CAUSE.match(line)]
+        lines = lines[causes[-1] :] if causes else lines
+    text = " ".join(" ".join(lines).split()) or type(error).__name__
+    if len(text) <= most:
+        return text
+    head = (most - 5) // 2
+    return f"{text[:head]} ... {text[head + 5 - most :]}"
 
 
 def class_names(count: int) -> tuple[str, ...]:

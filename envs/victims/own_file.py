@@ -13,7 +13,7 @@ from torch import Tensor
 from envs.clip import Frames
 from envs.victims.base import VictimError
 from envs.victims.own import OwnVictim, one_line
-from envs.victims.preprocess import Preprocess, run_in_pieces
+from envs.victims.preprocess import LAYOUTS, Preprocess, run_in_pieces
 
 
 class FileVictim(OwnVictim):
@@ -86,11 +86,28 @@ class FileVictim(OwnVictim):
         except VictimError:
             raise
         except Exception as error:  # whatever its runtime raises for a shape that it does not take
+            why = f"{self.source} takes no clips of {self.sampling.frames} frames of "
+            why += f"{self.sampling.size} pixels in the order {self._layout} ({one_line(error)})"
+            other = self._other_layout()
+            if other is not None:
+                raise VictimError(f"{why}: set model.layout={other}, which it takes") from error
             raise VictimError(
-                f"{self.source} takes no clips of {self.sampling.frames} frames of "
-                f"{self.sampling.size} pixels in the order {self._layout} ({one_line(error)}): "
-                "set model.frames, model.size and model.layout as it was exported"
+                f"{why}, nor in any other: set model.frames and model.size as it was exported, or, where "
+                "it takes anything but 5 axes of clips, write a function around it and use model=function"
             ) from error
+
+    def _other_layout(self) -> str | None:
+        """A layout in which the network takes clips where it does not in the one that was set."""
+        own = self.preprocess
+        for layout in LAYOUTS:
+            self.preprocess = own.with_layout(layout)
+            try:
+                super().try_out()
+            except Exception:  # not in this one either
+                continue
+            return layout
+        self.preprocess = own
+        return None
 
 
 def check_kind(file: Path, wanted: str, remedy: str) -> None:

@@ -1,5 +1,6 @@
 """From uint8 clips to what a user's own network takes, and from its answer to probabilities."""
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -56,6 +57,12 @@ class Preprocess:
         if min(std) <= 0:
             raise ValueError(f"std={list(std)}: must be above 0")
         self._scale = torch.tensor([list(mean), list(std)]) * 255
+
+    def with_layout(self, layout: str) -> "Preprocess":
+        """The same with another order of the axes."""
+        other = copy.copy(self)
+        other.axes = LAYOUTS[layout]
+        return other
 
     @property
     def raw(self) -> bool:
@@ -156,9 +163,11 @@ def probabilities(answer: Any, clips: int, classes: int, outputs: str, source: s
         return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
     alone = look_like_sigmoids(rows)
     if not alone or (outputs == "probabilities" and not look_like_probabilities(rows)):
+        with np.errstate(over="ignore"):
+            total = rows[0].sum()
         raise VictimError(
             f"{source} answers no {outputs} (they reach from {rows.min():.3g} to {rows.max():.3g}, a "
-            f"row sums to {rows[0].sum():.3g}): set model.outputs={'sigmoids' if alone else 'logits'}"
+            f"row sums to {total:.3g}): set model.outputs={'sigmoids' if alone else 'logits'}"
         )
     if outputs == "sigmoids" and not single:
         rows = rows + LEAST
@@ -167,7 +176,9 @@ def probabilities(answer: Any, clips: int, classes: int, outputs: str, source: s
 
 
 def look_like_probabilities(rows: NDArray[np.float64]) -> bool:
-    """Whether no number is negative and each row sums to 1 within 0.001."""
+    """Whether each number is one of [0, 1] and each row sums to 1, within 0.001; none is negative."""
+    if not look_like_sigmoids(rows):
+        return False
     return bool(rows.min() >= 0 and np.abs(rows.sum(axis=1) - 1).max() <= TOLERANCE)
 
 

@@ -10,13 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from envs.cache_folder import cache_folder
 from envs.victims.base import VictimError
 from envs.victims.extras import require
+from envs.victims.inert import Inert, load_inert
 from envs.victims.state_dicts import UNREAD, find_tensors
 
 _CHUNK = 1 << 20
@@ -57,7 +57,7 @@ def load_state(path: str | Path, sha256: str | None = None) -> dict[str, Any]:
         if file.suffix == ".safetensors":
             state = require("safetensors.torch", "transformers", source).load_file(file)
         else:
-            state = torch.load(file, map_location="cpu", weights_only=True)
+            state = load_inert(file)
     except VictimError:
         raise
     except Exception as error:  # both raise a dozen kinds for files that are no checkpoint
@@ -66,9 +66,8 @@ def load_state(path: str | Path, sha256: str | None = None) -> dict[str, Any]:
             "save the model's state_dict() with torch.save, or fetch a cut-off file again"
         ) from error
     if not isinstance(state, dict):
-        raise VictimError(
-            f"{source} holds a {type(state).__name__}, not a dictionary: save the state_dict()"
-        )
+        kind = "pickled object" if isinstance(state, Inert) else type(state).__name__
+        raise VictimError(f"{source} holds a {kind}, not a dictionary: save the state_dict()")
     return state
 
 
