@@ -3,6 +3,8 @@
 import codecs
 from pathlib import Path
 
+from envs.impostor import impostor
+
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -17,9 +19,11 @@ def read_text(path: Path) -> str:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no such text; the message names the remedy.
+        ValueError: it is no such text, or a web page; the message names the remedy.
     """
     data = path.read_bytes()
+    if other := impostor(path):
+        raise ValueError(f"{path} is {other}")
     encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
     try:
         return data.decode(encoding)

@@ -149,7 +149,7 @@ class VideoAttackEnv(ParallelEnv):
             if chosen is not None or len(self._unusable) >= len(self.dataset):
                 raise DatasetError(
                     f"no clip to attack (tried {len(self._unusable)}): the victim gets them wrong, "
-                    "they are of the target class, or cannot be read"
+                    "they are of the target class, or cannot be read; evaluate.py attack=none tells which"
                 )
         draws = distorted_draws(
             self.distort, clip.frames, self.severity, self.config.draws, self._rng

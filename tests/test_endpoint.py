@@ -235,9 +235,9 @@ def test_the_cause_at_the_end_of_a_servers_page_is_shown() -> None:
     page = (
         "<html>" + "<p>Traceback (most recent call last):</p>\n" * 300 + "ValueError: no such layer"
     )
-    with serve(says(page.encode(), 500)) as server:
-        with pytest.raises(VictimError, match=r"status 500 .*ValueError: no such layer"):
-            victim(server.url, retries=0).scores(CLIPS)
+    words = r"status 500 .*ValueError: no such layer"
+    with serve(says(page.encode(), 500)) as server, pytest.raises(VictimError, match=words):
+        victim(server.url, retries=0).scores(CLIPS)
 
 
 def test_an_idle_connection_that_was_closed_is_no_failure(caplog) -> None:

@@ -139,8 +139,8 @@ def wrong(tmp_path_factory: pytest.TempPathFactory, script: str) -> dict[str, Pa
         ("cut", "cut.bin"),
         ("module", "module.bin is a pickled module or state dict.*save|export"),
         ("state", "state.bin is a pickled module or state dict.*save|export"),
-        ("script", "is a TorchScript file: use model=torchscript"),
-        ("exported", "is a torch.export file: use model=exported"),
+        ("script", "is a file of TorchScript: use model=torchscript"),
+        ("exported", "is a file of torch.export: use model=exported"),
         ("absent", "no model at absent.bin: give the path"),
     ],
 )

@@ -18,6 +18,10 @@ from envs.datasets.present import keep_present
 from envs.datasets.video import read_frames
 from envs.datasets.video_file import VideoFile
 
+_SHARES = {
+    "validation": " (dataset.validation_share)",
+    "test": ", where its share is not given by a list or folder (dataset.test_share)",
+}
 CHANGES = ("stride", "spread", "short_side")  # of the sampling, that a data set may ask for
 
 log = logging.getLogger(__name__)
@@ -78,7 +82,8 @@ class VideoDataset(ClipDataset):
         files = self.videos(part)
         if not files:
             raise DatasetError(
-                f"part {part} of {self.title} is empty: raise its share, or add videos to it"
+                f"part {part} of {self.title} is empty: add videos to it, or give it a larger share of "
+                f"them{_SHARES.get(part, '')}"
             )
         self.files = tuple(mix(files, seed)[:clips])
         bytes_each = self.sampling.frames * self.sampling.size**2 * 3

@@ -12,6 +12,7 @@ from av.video.reformatter import VideoReformatter
 from envs.clip import Frames, Sampling
 from envs.datasets.base import BadClipError
 from envs.datasets.container import missing_bytes
+from envs.impostor import impostor
 
 SLACK = 1.0  # seconds that a file may be longer than the range it was cut by
 MIN_SIDE = 8  # pixels; a smaller picture shows nothing, and would be blown up out of proportion
@@ -163,6 +164,8 @@ def _decode(path: Path) -> Iterator[av.VideoFrame]:
                     continue
                 yield from frames
     except (av.error.FFmpegError, OSError) as error:
+        if other := impostor(path):
+            raise BadClipError(f"{path} is {other}") from error
         why = error.strerror or type(error).__name__
         if _lacks(path):
             why = "its end is missing"

@@ -39,9 +39,9 @@ def read_answer(
         return probabilities(found["scores"], clips, len(classes), outputs, source)
     rows = np.zeros((clips, len(classes)), np.float32)
     if "top" in found:
-        if outputs == "logits":
+        if outputs != "probabilities":
             raise VictimError(
-                f"{source} answers the best classes only, and logits of some classes say nothing of "
+                f"{source} answers the best classes only, and {outputs} of some classes say nothing of "
                 "their probabilities: answer probabilities and set model.outputs=probabilities"
             )
         for row, pairs in zip(rows, _listed(found["top"], clips, source), strict=True):

@@ -14,9 +14,6 @@ class Inert:
 
     def __setstate__(self, state: object) -> None: ...
 
-    def __call__(self, *args: object, **kwargs: object) -> "Inert":
-        return self
-
 
 def load_inert(file: Path) -> Any:
     """What a checkpoint holds, on the CPU; objects other than tensors and plain values are `Inert`.

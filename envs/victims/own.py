@@ -113,8 +113,8 @@ class OwnVictim(Victim):
         probabilities(both, 2, len(self.classes), self.outputs, self.source)
         if np.abs(both[0] - alone[0]).max() > _DIFFERENT * np.abs(alone).max():
             raise VictimError(
-                f"{self.source} answers the same clip in two ways: export it in eval mode "
-                "(net.eval() first), without dropout or batch statistics"
+                f"{self.source} answers the same clip in two ways: put it into eval mode (net.eval(), "
+                "before it is exported or asked), without dropout or batch statistics"
             )
         if np.abs(both[0] - both[1]).max() <= _SAME * np.abs(both).max():
             log.warning(

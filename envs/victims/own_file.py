@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from envs.clip import Frames
+from envs.impostor import impostor
 from envs.victims.base import VictimError
 from envs.victims.own import OwnVictim, one_line
 from envs.victims.preprocess import LAYOUTS, Preprocess, run_in_pieces
@@ -120,6 +121,8 @@ def check_kind(file: Path, wanted: str, remedy: str) -> None:
         wanted: "TorchScript", "torch.export" or "ONNX"; of the last one, only archives are refused.
         remedy: how to make a file of this kind.
     """
+    if other := impostor(file):
+        raise VictimError(f"{file} is {other}")
     inside: set[str] = set()
     # A file that is no archive, or a broken one, holds nothing that could be told.
     with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(file) as archive:
@@ -134,7 +137,16 @@ def check_kind(file: Path, wanted: str, remedy: str) -> None:
         raise VictimError(
             f"{file} is a pickled module or state dict, of no use without its code: {remedy}"
         )
+    elif not inside and wanted != "ONNX" and _begins_like_onnx(file):
+        kind, use = "ONNX", "use model=onnx"
     if kind and kind != wanted:
-        raise VictimError(f"{file} is a {kind} file: {use}")
+        raise VictimError(f"{file} is a file of {kind}: {use}")
     if kind != wanted != "ONNX":
         raise VictimError(f"{file} is no {wanted} file, or is cut off: {remedy}")
+
+
+def _begins_like_onnx(file: Path) -> bool:
+    """Whether a file begins with a version and the name of a program, as a model in ONNX does."""
+    with file.open("rb") as stream:
+        start = stream.read(4)
+    return len(start) == 4 and start[0] == 0x08 and start[2] == 0x12  # fields 1 and 2 of ModelProto

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from envs.cache_folder import cache_folder
+from envs.impostor import impostor
 from envs.victims.base import VictimError
 from envs.victims.extras import require
 from envs.victims.inert import Inert, load_inert
@@ -61,6 +62,8 @@ def load_state(path: str | Path, sha256: str | None = None) -> dict[str, Any]:
     except VictimError:
         raise
     except Exception as error:  # both raise a dozen kinds for files that are no checkpoint
+        if other := impostor(file):
+            raise VictimError(f"{source} is {other}") from error
         raise VictimError(
             f"{source} is not a checkpoint of plain tensors ({type(error).__name__}): "
             "save the model's state_dict() with torch.save, or fetch a cut-off file again"
