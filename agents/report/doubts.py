@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 
+from scipy.stats import binom
+
 _FEWEST = 5  # clips; of fewer, nothing can be said
+_MANY = 10  # classes; where there are fewer, chance alone is right often
+_LIKELY = 0.05
 
 
 def doubts(labels: Sequence[int], predictions: Sequence[int], classes: Sequence[str]) -> list[str]:
@@ -27,10 +31,18 @@ def doubts(labels: Sequence[int], predictions: Sequence[int], classes: Sequence[
             "training (dataset.cut; model.mean, model.std, model.channels where it has them)."
         )
     right = sum(a == b for a, b in zip(labels, predictions, strict=True))
-    if right * len(classes) <= count:
+    if _by_chance(right, count, len(classes)):
         found.append(
-            f"The victim is right on {right} of {count} clips, no more than by chance (1 of "
+            f"The victim is right on {right} of {count} clips, no better than chance (1 of "
             f"{len(classes)}): its class names may be in another order than its scores (model.labels), "
             "or clips may be cut or scaled otherwise than in its training."
         )
     return found
+
+
+def _by_chance(right: int, count: int, classes: int) -> bool:
+    """Whether so many are right by chance: at most its share, or a little more of few clips."""
+    if right * classes <= count:
+        return True
+    near = classes >= _MANY and right * classes <= 3 * count
+    return near and bool(binom.sf(right - 1, count, 1 / classes) > _LIKELY)
