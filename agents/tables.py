@@ -13,6 +13,7 @@ from typing import Any
 
 from agents.report.compare import compare
 from agents.report.table import format_table, row
+from envs.text_file import read_text
 
 
 def read(files: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
@@ -23,7 +24,7 @@ def read(files: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for file in files:
-        for number, line in enumerate(file.read_text().splitlines(), start=1):
+        for number, line in enumerate(read_text(file).splitlines(), start=1):
             try:
                 record = json.loads(line)
                 found.setdefault(record["attack"], {})[record["id"]] = record

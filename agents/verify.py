@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from agents.build import USER_ERRORS, make_victim
 from agents.codec_in_loop import parse_codec
+from envs.text_file import read_text
 from envs.victims.base import Victim
 
 Record = Mapping[str, Any]
@@ -99,7 +100,7 @@ def read_records(path: Path) -> Iterator[Record]:
     Raises:
         ValueError: a line is no record; its number is named.
     """
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         try:
             record = json.loads(line)
         except json.JSONDecodeError as fault:
