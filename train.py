@@ -8,13 +8,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import hydra
 from omegaconf import DictConfig
 
-from agents.config import plain_errors, prepare, start
+from video_attack.agents.configs.command_line import plain_errors, prepare, start
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="train")
 def main(config: DictConfig) -> None:
     """Train, then attack held-out clips."""
-    from agents.training import train
+    from video_attack.agents.training.trainer import train
 
     train(*start(config))
 

@@ -11,17 +11,17 @@ import pytest
 import torch
 from torch import nn
 
-from agents.finetune import finetune
-from envs.clip import Frames, Sampling
-from envs.datasets.base import DatasetError
-from envs.victims.base import Scores, Victim, VictimError
-from envs.victims.function import Function
-from envs.victims.torchscript import TorchScript
 from tests.http_servers import answer, serve
 from tests.own_models import CLASSES, KEYS, SCALE, logits, net, normalised, smooth_clips
 from tests.test_endpoint import victim as endpoint
 from tests.test_finetune import CONFIG
 from tests.toy_net import Colours, ToyNet
+from video_attack.agents.finetune.finetune import finetune
+from video_attack.envs.clip import Frames, Sampling
+from video_attack.envs.datasets.base import DatasetError
+from video_attack.envs.victims.base import Scores, Victim, VictimError
+from video_attack.envs.victims.function import Function
+from video_attack.envs.victims.torchscript import TorchScript
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

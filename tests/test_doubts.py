@@ -2,7 +2,7 @@
 
 import random
 
-from agents.report.doubts import doubts
+from video_attack.agents.report.doubts import doubts
 
 CLASSES = [f"c{i}" for i in range(10)]
 LABELS = [i % 10 for i in range(40)]

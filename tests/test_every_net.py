@@ -11,9 +11,9 @@ import torch
 import yaml
 from torch import nn
 
-from agents.build import build, locate
-from envs.victims.network import NetVictim
 from tests.toy_net import ToyNet
+from video_attack.agents.core.build import build, locate
+from video_attack.envs.victims.network import NetVictim
 
 CONF = Path(__file__).parents[1] / "conf/model"
 # Clips as small as each network takes; of the others nothing is changed.

@@ -10,14 +10,14 @@ import av
 import numpy as np
 import pytest
 
-from envs.clip import Sampling
-from envs.datasets import search
-from envs.datasets.base import DatasetError
-from envs.datasets.folder import Folder
-from envs.datasets.kinetics import Kinetics
-from envs.datasets.search import holds_video, scan
-from envs.datasets.ucf101 import Ucf101
 from tests.videos import greys, write
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets import search
+from video_attack.envs.datasets.base import DatasetError
+from video_attack.envs.datasets.folder import Folder
+from video_attack.envs.datasets.kinetics import Kinetics
+from video_attack.envs.datasets.search import holds_video, scan
+from video_attack.envs.datasets.ucf101 import Ucf101
 
 SMALL = Sampling(frames=4, size=16, short_side=20, stride=2)
 CLASSES = ["Archery", "Surfing"]

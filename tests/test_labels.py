@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.victims.base import VictimError
-from envs.victims.labels import read_labels
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.labels import read_labels
 
 NAMES = ("abseiling", "massaging person's head", 'the "moon walk"')
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from envs.clip import Sampling
-from envs.datasets.base import DatasetError
-from envs.datasets.folder import Folder
-from envs.datasets.names import numbered
-from envs.datasets.path_list import PathList
 from tests.videos import greys, write
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.base import DatasetError
+from video_attack.envs.datasets.folder import Folder
+from video_attack.envs.datasets.names import numbered
+from video_attack.envs.datasets.path_list import PathList
 
 SMALL = Sampling(frames=3, size=16, short_side=20, stride=1)
 CLASSES = ["abseiling", "playing guitar", "yoga"]

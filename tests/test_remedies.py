@@ -11,24 +11,24 @@ import pytest
 import torch
 from torch import nn
 
-from envs.clip import Frames, Sampling
-from envs.datasets.base import BadClipError, DatasetError
-from envs.datasets.folder import Folder
-from envs.datasets.given import GivenFiles
-from envs.datasets.video import read_frames
-from envs.text_file import read_text
-from envs.victims.base import VictimError
-from envs.victims.exported import Exported
-from envs.victims.function import Function
-from envs.victims.onnx_file import OnnxFile
-from envs.victims.own import one_line
-from envs.victims.torchscript import TorchScript
-from envs.victims.weights import load_state
 from tests.http_servers import answer, serve
 from tests.own_models import KEYS, SCALE, example, net, smooth_clips
 from tests.test_endpoint import CLIPS, good, says
 from tests.test_endpoint import victim as endpoint
 from tests.videos import greys, write
+from video_attack.envs.clip import Frames, Sampling
+from video_attack.envs.datasets.base import BadClipError, DatasetError
+from video_attack.envs.datasets.folder import Folder
+from video_attack.envs.datasets.given import GivenFiles
+from video_attack.envs.datasets.video import read_frames
+from video_attack.envs.game.text_file import read_text
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.exported import Exported
+from video_attack.envs.victims.function import Function
+from video_attack.envs.victims.onnx_file import OnnxFile
+from video_attack.envs.victims.own import one_line
+from video_attack.envs.victims.torchscript import TorchScript
+from video_attack.envs.victims.weights import load_state
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 SMALL = Sampling(frames=4, size=16, short_side=20, stride=2)

@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from envs.victims.base import VictimError
-from envs.victims.weights import load_into, load_state
 from tests.toy_net import ToyNet
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.weights import load_into, load_state
 
 
 def net(seed: int = 0) -> nn.Sequential:

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from agents import tables, verify
-from envs.clip import Sampling
-from envs.datasets.hmdb51 import Hmdb51
-from envs.datasets.kinetics import Kinetics
-from envs.datasets.path_list import PathList
-from envs.datasets.ucf101 import Ucf101
-from envs.text_file import read_text
-from envs.victims.labels import read_labels
 from tests.videos import greys, write
+from video_attack.agents.audit import tables, verify
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.hmdb51 import Hmdb51
+from video_attack.envs.datasets.kinetics import Kinetics
+from video_attack.envs.datasets.path_list import PathList
+from video_attack.envs.datasets.ucf101 import Ucf101
+from video_attack.envs.game.text_file import read_text
+from video_attack.envs.victims.labels import read_labels
 
 SMALL = Sampling(frames=4, size=16, short_side=20, stride=2)
 RECORD = json.dumps({"attack": "a", "id": "x", "attacked": False, "success": False})

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.clip import Sampling
-from envs.datasets.base import BadClipError, DatasetError
-from envs.datasets.kinetics import Kinetics
-from envs.datasets.video import frames_within, read_frames
 from tests.videos import greys, write
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.base import BadClipError, DatasetError
+from video_attack.envs.datasets.kinetics import Kinetics
+from video_attack.envs.datasets.video import frames_within, read_frames
 
 SMALL = Sampling(frames=3, size=16, short_side=20, stride=2)
 HEADER = "label,youtube_id,time_start,time_end,split\n"

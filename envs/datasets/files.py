@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from envs.clip import Clip, Sampling
-from envs.datasets import clip_cache
-from envs.datasets.base import ClipDataset, DatasetError, Part, check_part
-from envs.datasets.names import find_class, numbered, shorten
-from envs.datasets.parts import mix
-from envs.datasets.present import keep_present
-from envs.datasets.video import read_frames
-from envs.datasets.video_file import VideoFile
+from video_attack.envs.clip import Clip, Sampling
+from video_attack.envs.datasets import clip_cache
+from video_attack.envs.datasets.base import ClipDataset, DatasetError, Part, check_part
+from video_attack.envs.datasets.names import find_class, numbered, shorten
+from video_attack.envs.datasets.parts import mix
+from video_attack.envs.datasets.present import keep_present
+from video_attack.envs.datasets.video import read_frames
+from video_attack.envs.datasets.video_file import VideoFile
 
 _SHARES = {
     "validation": " (dataset.validation_share)",

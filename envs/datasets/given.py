@@ -6,11 +6,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from envs.clip import Sampling
-from envs.datasets.base import DatasetError, Part
-from envs.datasets.files import VideoDataset
-from envs.datasets.names import find_class, shorten
-from envs.datasets.video_file import VideoFile
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.base import DatasetError, Part
+from video_attack.envs.datasets.files import VideoDataset
+from video_attack.envs.datasets.names import find_class, shorten
+from video_attack.envs.datasets.video_file import VideoFile
 
 log = logging.getLogger(__name__)
 

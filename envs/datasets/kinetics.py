@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from envs.clip import Sampling
-from envs.datasets.base import DatasetError, Part
-from envs.datasets.files import VideoDataset, check_folder, check_range
-from envs.datasets.layout import class_folders, part_folders
-from envs.datasets.names import plain, shorten
-from envs.datasets.parts import cut_validation
-from envs.datasets.search import scan
-from envs.datasets.video_file import VideoFile
-from envs.text_file import read_text
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.base import DatasetError, Part
+from video_attack.envs.datasets.files import VideoDataset, check_folder, check_range
+from video_attack.envs.datasets.layout import class_folders, part_folders
+from video_attack.envs.datasets.names import plain, shorten
+from video_attack.envs.datasets.parts import cut_validation
+from video_attack.envs.datasets.search import scan
+from video_attack.envs.datasets.video_file import VideoFile
+from video_attack.envs.game.text_file import read_text
 
 PAGE = "https://github.com/cvdfoundation/kinetics-dataset"
 COLUMNS = ("label", "youtube_id", "time_start", "time_end")

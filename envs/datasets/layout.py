@@ -4,9 +4,9 @@ import logging
 import os
 from pathlib import Path
 
-from envs.datasets.base import DatasetError, Part
-from envs.datasets.search import scan
-from envs.datasets.video_file import VideoFile
+from video_attack.envs.datasets.base import DatasetError, Part
+from video_attack.envs.datasets.search import scan
+from video_attack.envs.datasets.video_file import VideoFile
 
 log = logging.getLogger(__name__)
 _NAMES: dict[Part, tuple[str, ...]] = {

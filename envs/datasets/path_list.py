@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from envs.clip import Sampling
-from envs.datasets.base import DatasetError, Part
-from envs.datasets.files import VideoDataset, VideoFile, check_folder, check_range
-from envs.datasets.names import numbered
-from envs.datasets.parts import cut_validation
-from envs.text_file import read_text
-from envs.victims.labels import read_labels
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.base import DatasetError, Part
+from video_attack.envs.datasets.files import VideoDataset, VideoFile, check_folder, check_range
+from video_attack.envs.datasets.names import numbered
+from video_attack.envs.datasets.parts import cut_validation
+from video_attack.envs.game.text_file import read_text
+from video_attack.envs.victims.labels import read_labels
 
 COLUMNS = ("path", "label", "start", "end", "_")
 _MARKS = ("\t", ",", ";", " ")

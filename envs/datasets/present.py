@@ -4,10 +4,10 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from envs.datasets.base import DatasetError
-from envs.datasets.names import shorten
-from envs.datasets.search import scan
-from envs.datasets.video_file import VideoFile
+from video_attack.envs.datasets.base import DatasetError
+from video_attack.envs.datasets.names import shorten
+from video_attack.envs.datasets.search import scan
+from video_attack.envs.datasets.video_file import VideoFile
 
 log = logging.getLogger(__name__)
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from envs.clip import Sampling
-from envs.datasets.base import DatasetError, Part
-from envs.datasets.files import VideoDataset, check_range
-from envs.text_file import read_text
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.base import DatasetError, Part
+from video_attack.envs.datasets.files import VideoDataset, check_range
+from video_attack.envs.game.text_file import read_text
 
 
 def list_lines(file: Path) -> list[str]:

@@ -13,11 +13,11 @@ from urllib.parse import urljoin
 
 import numpy as np
 
-from envs.clip import Frames
-from envs.victims.answers import read_answer
-from envs.victims.base import Scores, VictimError
-from envs.victims.http_session import Answer, Session
-from envs.victims.own import OwnVictim, one_line
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.answers import read_answer
+from video_attack.envs.victims.base import Scores, VictimError
+from video_attack.envs.victims.http_session import Answer, Session
+from video_attack.envs.victims.own import OwnVictim, one_line
 
 log = logging.getLogger(__name__)
 BODIES = {"npy": "application/octet-stream", "json": "application/json"}
@@ -166,7 +166,7 @@ class Endpoint(OwnVictim):
                 )  # fmt: skip
         remedy = "see that the server runs, or raise model.timeout or model.retries"
         if fault.endswith(_FORMAT):
-            remedy = "let it answer as the class envs.victims.endpoint.Endpoint says"
+            remedy = "let it answer as the class video_attack.envs.victims.endpoint.Endpoint says"
         raise VictimError(
             f"{self.source} gave no scores in {self._retries + 1} tries, at last {fault}: {remedy}; what "
             "was finished is kept"

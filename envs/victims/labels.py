@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from envs.text_file import read_text
-from envs.victims.base import VictimError
-from envs.victims.torchvision_import import import_video_models
+from video_attack.envs.game.text_file import read_text
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.torchvision_import import import_video_models
 
 # "1 ApplyEyeMakeup", "0,abseiling", "0: abseiling"; and "abseiling 0".
 _FIRST = re.compile(r"(?P<number>\d+)(?P<mark>\s*[,;:\t]\s*|\s+)(?P<name>\S.*)")

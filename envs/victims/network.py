@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from envs.clip import Frames, Sampling
-from envs.victims.base import Scores, Victim, VictimError
-from envs.victims.device import choose_device
-from envs.victims.labels import read_labels
-from envs.victims.state_dicts import find_tensors
-from envs.victims.weights import load_into, load_state
+from video_attack.envs.clip import Frames, Sampling
+from video_attack.envs.victims.base import Scores, Victim, VictimError
+from video_attack.envs.victims.device import choose_device
+from video_attack.envs.victims.labels import read_labels
+from video_attack.envs.victims.state_dicts import find_tensors
+from video_attack.envs.victims.weights import load_into, load_state
 
 log = logging.getLogger(__name__)
 

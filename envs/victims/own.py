@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.clip import Frames, Sampling
-from envs.victims.base import Scores, Victim, VictimError
-from envs.victims.labels import read_labels
-from envs.victims.preprocess import (
+from video_attack.envs.clip import Frames, Sampling
+from video_attack.envs.victims.base import Scores, Victim, VictimError
+from video_attack.envs.victims.labels import read_labels
+from video_attack.envs.victims.preprocess import (
     OUTPUTS,
     as_rows,
     look_like_probabilities,

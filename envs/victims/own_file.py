@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from envs.clip import Frames
-from envs.impostor import impostor
-from envs.victims.base import VictimError
-from envs.victims.own import OwnVictim, one_line
-from envs.victims.preprocess import LAYOUTS, Preprocess, run_in_pieces
+from video_attack.envs.clip import Frames
+from video_attack.envs.game.impostor import impostor
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.own import OwnVictim, one_line
+from video_attack.envs.victims.preprocess import LAYOUTS, Preprocess, run_in_pieces
 
 
 class FileVictim(OwnVictim):

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from envs.victims.base import VictimError
+from video_attack.envs.victims.base import VictimError
 
 Tensors = dict[str, Any]
 Read = Callable[[Tensors], tuple[Tensors, Collection[str]]]

@@ -13,12 +13,12 @@ from urllib.request import urlopen
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from envs.cache_folder import cache_folder
-from envs.impostor import impostor
-from envs.victims.base import VictimError
-from envs.victims.extras import require
-from envs.victims.inert import Inert, load_inert
-from envs.victims.state_dicts import UNREAD, find_tensors
+from video_attack.envs.cache_folder import cache_folder
+from video_attack.envs.game.impostor import impostor
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.extras import require
+from video_attack.envs.victims.inert import Inert, load_inert
+from video_attack.envs.victims.state_dicts import UNREAD, find_tensors
 
 _CHUNK = 1 << 20
 _TIMEOUT = 60.0  # seconds without a byte
