@@ -17,7 +17,7 @@ from tests.toys import FRAMES, SIZE, BrightnessVictim, brighten
 from video_attack.agents.evaluation.runner import evaluate
 from video_attack.agents.setup.setting import Setting, build_game, make_victim
 from video_attack.envs.clip import Frames
-from video_attack.envs.victims import endpoint, http_session
+from video_attack.envs.victims import endpoint
 from video_attack.envs.victims.base import VictimError
 from video_attack.envs.victims.endpoint import Endpoint
 
@@ -174,10 +174,70 @@ def test_an_answer_that_does_not_fit_is_not_asked_for_again(reply: Reply, words:
         assert asked.requests == 1
 
 
-def test_a_huge_answer_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_session, "LARGEST", 1 << 20)
-    with serve(says(b" " * (3 << 20))) as server, pytest.raises(VictimError, match="than 1 MiB"):
+@pytest.mark.parametrize(
+    "body",
+    [
+        b" " * (3 << 20),
+        b'{"scores": [' + b"[]," * (1 << 20) + b"[]]}",  # 3 MiB that would take 70
+        b'{"labels": [' + b"9" * (3 << 20) + b"]}",
+    ],
+)
+def test_an_answer_larger_than_all_scores_is_not_read_to_its_end(body: bytes) -> None:
+    with serve(says(body)) as server, pytest.raises(VictimError, match=r"than 1\.0 MiB, which all"):
         victim(server.url).scores(CLIPS)
+
+
+def test_answers_may_be_as_large_as_all_scores_are() -> None:
+    """Every class with its name and score, for many clips, in as many characters as JSON may have."""
+    names = [f"{'é' * 90} {i}" for i in range(2000)]
+    row = [[name, 1 / 2000] for name in names]
+    with serve(says({"top": [row] * 8})) as server:
+        asked = Endpoint(
+            server.url, **{k: v for k, v in KEYS.items() if k != "classes"}, classes=2000
+        )
+        asked.classes = tuple(names)
+        clips = np.zeros((8, FRAMES, SIZE, SIZE, 3), np.uint8)
+        assert asked.scores(clips).shape == (8, 2000)
+
+
+HUGE = 10**400
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        # Python's json reads integers of any size; numpy's floats end at 1.8e308.
+        ({"scores": [[HUGE, 0, 0]] * 2}, "no table of numbers"),
+        ({"scores": [[-HUGE, 0, 0]] * 2}, "no table of numbers"),
+        ({"top": [[[0, HUGE]]] * 2}, "best classes"),
+        ({"labels": [HUGE, 0]}, "answered the class '1000"),
+        ({"scores": [[1e308, 1e308, 0]] * 2}, "sums to inf|set model.outputs"),
+        ({"scores": [[None, 1, 0]] * 2}, "NaN or infinity"),
+        ({"scores": [[True, "x", 0]] * 2}, "no table of numbers"),
+        ({"scores": []}, r"shape \(0,\) to 2 clips"),
+        ({"top": []}, "0 answers to 2 clips"),
+        ({"top": [[], []]}, "best classes"),
+        ({"scores": {"0": 1}}, "answered a dict"),
+    ],
+)
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_odd_numbers_end_in_one_sentence(found: dict, words: str) -> None:
+    with serve(says(found)) as server:
+        answers = "label" if "labels" in found else "topk"
+        asked = victim(server.url)
+        asked.answers = answers
+        with pytest.raises(VictimError, match=words) as caught:
+            asked.scores(CLIPS)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+def test_the_cause_at_the_end_of_a_servers_page_is_shown() -> None:
+    page = (
+        "<html>" + "<p>Traceback (most recent call last):</p>\n" * 300 + "ValueError: no such layer"
+    )
+    words = r"status 500 .*ValueError: no such layer"
+    with serve(says(page.encode(), 500)) as server, pytest.raises(VictimError, match=words):
+        victim(server.url, retries=0).scores(CLIPS)
 
 
 def test_an_idle_connection_that_was_closed_is_no_failure(caplog) -> None:

@@ -3,6 +3,7 @@ each wrong file or key ends in one clear sentence."""
 
 import copy
 import logging
+import re
 import sys
 from pathlib import Path
 
@@ -144,8 +145,8 @@ def wrong(tmp_path_factory: pytest.TempPathFactory, script: str) -> dict[str, Pa
         ("cut", "cut.bin"),
         ("module", "module.bin is a pickled module or state dict.*save|export"),
         ("state", "state.bin is a pickled module or state dict.*save|export"),
-        ("script", "is a TorchScript file: use model=torchscript"),
-        ("exported", "is a torch.export file: use model=exported"),
+        ("script", "is a file of TorchScript: use model=torchscript"),
+        ("exported", "is a file of torch.export: use model=exported"),
         ("absent", "no model at absent.bin: give the path"),
     ],
 )
@@ -168,7 +169,10 @@ def test_clips_that_do_not_fit_are_known_at_once(wrong, form: str, keys: dict) -
     if form == "script" and "layout" not in keys:
         assert kind(str(wrong[form]), **{**KEYS, **keys}).classes  # this network takes any size
         return
-    with pytest.raises(VictimError, match=r"set model\.frames, model\.size and model\.layout"):
+    remedy = (
+        "set model.layout=NCTHW, which" if "layout" in keys else "set model.frames and model.size"
+    )
+    with pytest.raises(VictimError, match=re.escape(remedy)):
         kind(str(wrong[form]), **{**KEYS, **keys})
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from video_attack.agents.report.compare import compare
 from video_attack.agents.report.table import format_table, row
 from video_attack.envs.metrics.summary import in_clip_order
+from video_attack.envs.text_file import read_text
 
 
 def read(files: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
@@ -24,7 +25,7 @@ def read(files: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for file in files:
-        for number, line in enumerate(file.read_text().splitlines(), start=1):
+        for number, line in enumerate(read_text(file).splitlines(), start=1):
             try:
                 record = json.loads(line)
                 found.setdefault(record["attack"], {})[record["id"]] = record

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from video_attack.agents.core.errors import USER_ERRORS
 from video_attack.agents.evaluation.codec_in_loop import parse_codec
 from video_attack.agents.setup.setting import make_victim
+from video_attack.envs.text_file import read_text
 from video_attack.envs.victims.base import Victim
 
 Record = Mapping[str, Any]
@@ -110,7 +111,7 @@ def read_records(path: Path) -> Iterator[Record]:
     Raises:
         ValueError: a line is no record; its number is named.
     """
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         try:
             record = json.loads(line)
         except json.JSONDecodeError as fault:

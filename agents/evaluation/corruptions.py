@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from video_attack.agents.core.files import write_whole
 from video_attack.agents.core.progress import Progress
+from video_attack.agents.evaluation.doubts import doubts
 from video_attack.agents.report.figures.confusion import confusion_picture
 from video_attack.agents.report.figures.robustness import (
     clean_confusion,
@@ -21,9 +22,9 @@ from video_attack.agents.report.figures.robustness import (
 from video_attack.agents.setup.setting import Setting
 from video_attack.envs.clip import Clip, Frames
 from video_attack.envs.datasets.base import DatasetError, load_clips
-from video_attack.envs.game.palette import distorted_draws
 from video_attack.envs.game.ledger import Ledger, Talk, converse
 from video_attack.envs.game.mask import perturbation_norm
+from video_attack.envs.game.palette import distorted_draws
 from video_attack.envs.game.threat import Goal
 from video_attack.envs.victims.base import Victim
 
@@ -72,6 +73,8 @@ def measure(
     *shown, by_class = tables(records, classes, distortion)
     if len({record["label"] for record in records}) <= SHOWN_CLASSES:
         shown.append(by_class)
+    clean = [record["answers"][0]["prediction"] for record in records]
+    shown += doubts([record["label"] for record in records], clean, classes)
     print(*shown, f"records, tables and pictures: {folder}", sep="\n\n")
     return records
 

@@ -10,6 +10,7 @@ from video_attack.agents.attacks.base import Attack, AttackResult
 from video_attack.agents.core.errors import USER_ERRORS, AttackError, IncompleteError
 from video_attack.agents.core.files import write_whole
 from video_attack.agents.evaluation.arena import Contender, watch
+from video_attack.agents.evaluation.doubts import doubts
 from video_attack.agents.evaluation.records import Record, RecordFile, write_csv
 from video_attack.agents.evaluation.workers import Alone, Crew
 from video_attack.agents.report.clips import keep_files
@@ -136,8 +137,10 @@ def report(found: Mapping[str, list[Record]], setting: Setting, folder: Path) ->
         success_curve_picture(folder / "success.png", curves, setting.game.budget)
     rows = [row(name, records) for name, records in found.items()]
     first = next(iter(found.values()))
+    labels, answers = ([record[key] for record in first] for key in ("label", "clean_prediction"))
+    notes = doubts(labels, answers, setting.victim.classes)
     for name, markdown in (("table.txt", False), ("table.md", True)):
-        parts = [*format_table(rows, markdown), left_out(first), *compare(found, markdown)]
+        parts = [*format_table(rows, markdown), left_out(first), *notes, *compare(found, markdown)]
         write_whole(folder / name, ("\n\n".join(parts) + "\n").encode())
         if not markdown:
             print(*parts, sep="\n\n")

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from video_attack.agents.core.build import build
@@ -98,9 +97,9 @@ def _features(
         sides = [clip.frames, clip.frames[:, :, ::-1]] if mirror else [clip.frames]
         rows.append(victim.features(np.stack(sides)))
         if not labels:
-            last = victim.last(victim.net)
-            ours = F.linear(rows[0], last.weight.flatten(1), last.bias)
-            theirs = victim.logits(np.stack(sides))
+            # But for a constant, which some networks subtract and no answer depends on.
+            ours = victim.from_features(rows[0]).log_softmax(dim=1)
+            theirs = victim.logits(np.stack(sides)).log_softmax(dim=1)
             if not torch.allclose(ours, theirs, rtol=0.1, atol=0.05 * float(theirs.abs().max())):
                 raise ConfigError(
                     f"the last layer of {type(victim).__name__} sees more than an average of "
@@ -174,6 +173,11 @@ def finetune(config: dict[str, Any], folder: Path) -> Path:
     parts = {"train": dataset("train", config["classes"])}
     classes = parts["train"].classes
     parts["validation"] = dataset("validation", classes)
+    if len(classes) < 2:
+        raise DatasetError(
+            f"the train part has no classes to tell apart (only {', '.join(classes) or 'none'}): give a "
+            "data set that has two at least"
+        )
     if not len(parts["train"]):
         raise DatasetError("the train part has no clips: check the data set's root and lists")
     log.info("%d classes, %d training clips", len(classes), len(parts["train"]))

@@ -42,10 +42,11 @@ log = logging.getLogger(__name__)
 class ClipCache:
     """A bounded folder of decoded clips, shared by any number of processes.
 
-    A clip is found by the content of its video (SHA-256), by every field of the sampling and by
-    `DECODER`: a video that moves is found again, one that changes is read again. An entry appears
-    whole or not at all, whenever a process is killed; a damaged one is thrown away and read again.
-    Where nothing can be written, present entries are still read, and one warning is logged.
+    A clip is found by the content of its video (SHA-256), by every field of the sampling, by the
+    seconds that it is cut from and by `DECODER`: a video that moves is found again, one that changes
+    is read again. An entry appears whole or not at all, whenever a process is killed; a damaged one is
+    thrown away and read again. Where nothing can be written, present entries are still read, and one
+    warning is logged.
 
     The least recently used clips go when the bound is reached. One process keeps to the bound;
     several that write at once may pass it for a moment, each by a 64th.
@@ -71,7 +72,11 @@ class ClipCache:
         self._unscanned = self.bound  # bytes written since the last scan; the first write scans
 
     def frames(
-        self, path: Path, sampling: Sampling, read: Callable[[Path, Sampling], Frames]
+        self,
+        path: Path,
+        sampling: Sampling,
+        read: Callable[[Path, Sampling], Frames],
+        span: tuple[float, float] | None = None,
     ) -> Frames:
         """The clip of a video, from the cache or by `read(path, sampling)`, which is then kept.
 
@@ -79,6 +84,7 @@ class ClipCache:
             path: the video file.
             sampling: how the clip is cut from it.
             read: decodes the clip; what it raises passes through, and nothing is kept then.
+            span: the seconds of the video that `read` cuts it from; None is all.
 
         Returns:
             uint8 RGB (T, size, size, 3), the caller's own.
@@ -87,7 +93,7 @@ class ClipCache:
             return read(path, sampling)
         try:
             version = _version(path)
-            key = self._key(path, version, sampling)
+            key = self._key(path, version, sampling, span)
         except OSError:
             return read(path, sampling)  # which says what is wrong with the file
         shape = (sampling.frames, sampling.size, sampling.size, 3)
@@ -104,7 +110,13 @@ class ClipCache:
                 self._keep(key, frames)
         return frames
 
-    def _key(self, path: Path, version: tuple[int, int], sampling: Sampling) -> str:
+    def _key(
+        self,
+        path: Path,
+        version: tuple[int, int],
+        sampling: Sampling,
+        span: tuple[float, float] | None,
+    ) -> str:
         """64 hex digits; reads the video's bytes unless this process has done so already."""
         known = (str(path), *version)
         if known not in self._digests:
@@ -113,7 +125,7 @@ class ClipCache:
                 while chunk := stream.read(_CHUNK):
                     digest.update(chunk)
             self._digests[known] = digest.hexdigest()
-        text = repr((self._digests[known], DECODER, astuple(sampling)))
+        text = repr((self._digests[known], DECODER, astuple(sampling), *(span or ())))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _load(self, key: str, shape: tuple[int, ...]) -> Frames | None:

@@ -1,41 +1,30 @@
 """Data sets of labelled video files: what they share, whatever their lists look like."""
 
 import logging
+import sys
 from abc import abstractmethod
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from video_attack.envs.clip import Clip, Sampling
 from video_attack.envs.datasets import clip_cache
 from video_attack.envs.datasets.base import ClipDataset, DatasetError, Part, check_part
-from video_attack.envs.datasets.names import find_class
+from video_attack.envs.datasets.names import find_class, numbered, shorten
 from video_attack.envs.datasets.parts import mix
+from video_attack.envs.datasets.present import keep_present
 from video_attack.envs.datasets.video import read_frames
+from video_attack.envs.datasets.video_file import VideoFile
 
+_SHARES = {
+    "validation": " (dataset.validation_share)",
+    "test": ", where its share is not given by a list or folder (dataset.test_share)",
+}
 CHANGES = ("stride", "spread", "short_side")  # of the sampling, that a data set may ask for
 
 log = logging.getLogger(__name__)
-
-
-class VideoFile(NamedTuple):
-    """A listed video.
-
-    Attributes:
-        path: the file, which may be missing.
-        name: its class, as the data set calls it.
-        id: a name unique in the data set.
-        source: the recording that it was cut from, which must not lie in two parts.
-        label: index of the class among the victim's; -1 until it is looked up.
-    """
-
-    path: Path
-    name: str
-    id: str
-    source: str
-    label: int = -1
 
 
 class VideoDataset(ClipDataset):
@@ -93,7 +82,8 @@ class VideoDataset(ClipDataset):
         files = self.videos(part)
         if not files:
             raise DatasetError(
-                f"part {part} of {self.title} is empty: raise its share, or add videos to it"
+                f"part {part} of {self.title} is empty: add videos to it, or give it a larger share of "
+                f"them{_SHARES.get(part, '')}"
             )
         self.files = tuple(mix(files, seed)[:clips])
         bytes_each = self.sampling.frames * self.sampling.size**2 * 3
@@ -111,20 +101,35 @@ class VideoDataset(ClipDataset):
             DatasetError: lists or folders are missing; says what was expected and how to get it.
         """
 
-    def known(self, files: Sequence[VideoFile], root: Path) -> list[VideoFile]:
+    def known(
+        self, files: Sequence[VideoFile], root: Path, every: Collection[str] = ()
+    ) -> list[VideoFile]:
         """The videos of classes that the victim knows, with their labels.
+
+        Where no class is one of the victim's and all are numbers, they are places in its scores.
 
         Args:
             files: the listed videos.
             root: the folder that messages name.
+            every: classes of all parts, which tell whether numbers begin at 0 or 1; also those of
+                `files`.
 
         Raises:
             DatasetError: there are none, or files are missing.
         """
+        names = {file.name for file in files}
         if not self.classes:
             there = (f.name for f in files if not self.allow_missing or f.path.is_file())
-            self.classes = tuple(sorted(set(there)))
-        labels = {name: find_class(name, self.classes) for name in {file.name for file in files}}
+            self.classes = tuple(sorted(set(there), key=_by_number))
+        labels = {name: find_class(name, self.classes) for name in names}
+        numbers = numbered({*every, *names}, len(self.classes))
+        if numbers and set(labels.values()) == {None}:
+            labels = {name: numbers[name] for name in names}
+            one = min(names, key=_by_number)
+            log.warning(
+                "%s calls its classes by numbers, which are taken for places in the victim's scores "
+                "(%s is %s)", self.title, one, self.classes[numbers[one]],
+            )  # fmt: skip
         found = [
             file._replace(label=label) for file in files if (label := labels[file.name]) is not None
         ]
@@ -132,8 +137,9 @@ class VideoDataset(ClipDataset):
         if files and not found:
             raise DatasetError(
                 f"the victim knows none of this part's {len(labels)} classes: its own are "
-                f"{shorten(self.classes)}, those of {self.title} {shorten(strange)}; "
-                "choose a victim that was trained on some of them"
+                f"{shorten(self.classes)}, those of {self.title} {shorten(strange)}; choose a victim "
+                "that was trained on some of them, or, where these are its classes under other names, "
+                "set model.labels to a file of the names in the order of its scores"
             )
         if strange:
             log.info(
@@ -153,7 +159,12 @@ class VideoDataset(ClipDataset):
         clip = self._cache.pop(index, None)
         if clip is None:
             file = self.files[index]
-            frames = self._disk.frames(file.path, self.sampling, read_frames)
+            frames = self._disk.frames(
+                file.path,
+                self.sampling,
+                lambda path, sampling: read_frames(path, sampling, file.span),
+                file.span,
+            )
             frames.flags.writeable = False  # a caller's change would reach all later readers
             clip = Clip(frames, file.label, file.id)
         if self._room:
@@ -208,28 +219,6 @@ def check_folder(path: str | Path, key: str, remedy: str) -> Path:
     return folder
 
 
-def shorten(names: Sequence[str]) -> str:
-    """The first three names."""
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-
-
-def keep_present(files: Sequence[VideoFile], root: Path, allow_missing: bool) -> list[VideoFile]:
-    """The files that exist.
-
-    Raises:
-        DatasetError: files are missing, and not `allow_missing`, or all of them.
-    """
-    present = [file for file in files if file.path.is_file()]
-    if len(present) == len(files):
-        return present
-    there = set(present)
-    gone = [str(file.path.relative_to(root)) for file in files if file not in there]
-    text = f"{len(gone)} of {len(files)} videos are missing under {root} (first: {shorten(gone)})"
-    if not present:
-        raise DatasetError(f"{text}: set dataset.root to the folder of the class folders")
-    if not allow_missing:
-        raise DatasetError(
-            f"{text}: complete the download, or set dataset.allow_missing=true to use the rest"
-        )
-    log.warning("%s; going on with the other %d", text, len(present))
-    return present
+def _by_number(name: str) -> tuple[int, str]:
+    """Puts numbers in their order, before other names."""
+    return int(name) if name.isdecimal() else sys.maxsize, name

@@ -1,5 +1,6 @@
 """Videos given one by one, to try a victim or an attack on them."""
 
+import logging
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -7,8 +8,11 @@ from typing import Any
 
 from video_attack.envs.clip import Sampling
 from video_attack.envs.datasets.base import DatasetError, Part
-from video_attack.envs.datasets.files import VideoDataset, VideoFile, shorten
-from video_attack.envs.datasets.names import find_class
+from video_attack.envs.datasets.files import VideoDataset
+from video_attack.envs.datasets.names import find_class, shorten
+from video_attack.envs.datasets.video_file import VideoFile
+
+log = logging.getLogger(__name__)
 
 
 class GivenFiles(VideoDataset):
@@ -51,12 +55,15 @@ class GivenFiles(VideoDataset):
             raise DatasetError(
                 "no video is given: set dataset.paths to a file, or to [a.mp4,b.mp4]"
             )
-        gone = [str(path) for path in self.paths if not path.is_file()]
-        if gone:
+        there = [path for path in self.paths if path.is_file()]
+        gone = [str(path) for path in self.paths if path not in there]
+        if gone and not (self.allow_missing and there):
             raise DatasetError(f"no video {shorten(gone)}: set dataset.paths to files that exist")
+        if gone:
+            log.warning("no video %s; going on with the other %d", shorten(gone), len(there))
         return [
             VideoFile(path, self.classes[label], path.as_posix(), path.as_posix(), label)
-            for path in self.paths
+            for path in there
             for label in [self._find_label(path)]
         ]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from video_attack.envs.datasets.base import DatasetError, Part
 from video_attack.envs.datasets.files import VideoFile, check_folder
 from video_attack.envs.datasets.parts import cut_validation
-from video_attack.envs.datasets.splits import SplitDataset
+from video_attack.envs.datasets.splits import SplitDataset, list_lines
 
 PAGE = "https://serre-lab.clps.brown.edu/resource/hmdb-a-large-human-motion-database/"
 # Use of a clip in a split: 0 not at all, 1 train, 2 test.
@@ -54,7 +54,7 @@ def _read_list(file: Path, root: Path, name: str, use: str) -> list[VideoFile]:
     """The videos of one class that the list gives this use."""
     source = re.compile(rf"(?P<source>.+)_{re.escape(name)}{_CODES}")
     files = []
-    for number, line in enumerate(file.read_text(errors="replace").splitlines(), start=1):
+    for number, line in enumerate(list_lines(file), start=1):
         match = _LINE.fullmatch(line.strip())
         if match and match["use"] == use:
             video = match["video"]

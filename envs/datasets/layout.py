@@ -1,21 +1,20 @@
 """Where videos lie: folders named after classes, below folders named after parts."""
 
+import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from video_attack.envs.datasets.base import DatasetError, Part
-from video_attack.envs.datasets.files import VideoFile
+from video_attack.envs.datasets.search import scan
+from video_attack.envs.datasets.video_file import VideoFile
 
-SUFFIXES = frozenset({
-    ".3gp", ".avi", ".flv", ".gif", ".m4v", ".mkv", ".mov", ".mp4",
-    ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv",
-})  # fmt: skip
+log = logging.getLogger(__name__)
 _NAMES: dict[Part, tuple[str, ...]] = {
     "train": ("train", "training"),
     "validation": ("validation", "val", "valid", "validate"),
     "test": ("test", "testing"),
 }
+_PARTS = {name for names in _NAMES.values() for name in names}
 
 
 def part_folders(root: Path, need_classes: bool = True) -> dict[Part, Path]:
@@ -25,46 +24,46 @@ def part_folders(root: Path, need_classes: bool = True) -> dict[Part, Path]:
         root: the folder to look into.
         need_classes: pass over those without folders inside, such as a class called "train".
     """
+    entries = [entry for entry in os.scandir(root) if entry.is_dir()]
+    # Names in any case; one written as above is preferred to "Train" beside it.
+    folders = {entry.name.lower(): Path(entry.path) for entry in entries}
+    folders |= {entry.name: Path(entry.path) for entry in entries}
     return {
-        part: folder
+        part: folders[name]
         for part, names in _NAMES.items()
-        for folder in (root / name for name in reversed(names))
-        if folder.is_dir()
-        and (not need_classes or any(entry.is_dir() for entry in os.scandir(folder)))
+        for name in reversed(names)
+        if name in folders
+        and (not need_classes or any(entry.is_dir() for entry in os.scandir(folders[name])))
     }
 
 
 def class_folders(root: Path) -> list[VideoFile]:
-    """All videos root/class/clip.
+    """All videos root/class/clip, or deeper below the class.
 
     Raises:
-        DatasetError: there are none.
+        DatasetError: there are none, or folders of parts lie below those of classes.
     """
-    files = [
-        VideoFile(path, name, f"{name}/{path.name}", path.stem) for name, path in scan(root) if name
-    ]
+    files, loose = [], []
+    for name, path in scan(root):
+        inside = path.relative_to(root)
+        if not name:
+            loose.append(path)
+        elif _PARTS & {folder.lower() for folder in inside.parts[1:-1]}:
+            raise DatasetError(
+                f"{path} lies in a folder that is named after a part, below {root / name}: put folders "
+                f"of parts above those of classes, {root / 'train' / 'CLASS' / path.name}, or set "
+                "dataset.root to the folder that holds the folders of parts"
+            )
+        else:
+            files.append(VideoFile(path, name, inside.as_posix(), path.stem))
     if not files:
         raise DatasetError(
             f"no videos in folders below {root}: expected {root / 'CLASS' / 'CLIP.mp4'} "
             "or another video format, with the folders named after the classes"
         )
+    if loose:
+        log.warning(
+            "%d videos in %s lie in no class folder and are left out (first: %s)",
+            len(loose), root, loose[0].name,
+        )  # fmt: skip
     return files
-
-
-def scan(root: Path) -> Iterator[tuple[str, Path]]:
-    """Name of the class folder ("" for none) and path of the videos in and one folder below root.
-
-    In alphabetical order; hidden files are passed over.
-    """
-    for entry in sorted(os.scandir(root), key=lambda entry: entry.name):
-        if entry.name.startswith("."):
-            continue
-        path = Path(entry.path)
-        if entry.is_dir():
-            yield from ((entry.name, inner) for inner in sorted(path.iterdir()) if _is_video(inner))
-        elif _is_video(path):
-            yield "", path
-
-
-def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")

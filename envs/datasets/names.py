@@ -1,6 +1,6 @@
 """Class names: the same class is written in many ways."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 
@@ -20,6 +20,28 @@ def find_class(name: str, classes: Sequence[str]) -> int | None:
     """
     exact, loose = _indices(tuple(classes))
     return exact.get(name, loose.get(plain(name)))
+
+
+def numbered(names: Collection[str], count: int) -> dict[str, int] | None:
+    """Indices below `count` of names that are numbers, such as "0" or "017".
+
+    They are counted from 0, or from 1 where `count` is one of them and 0 is none.
+
+    Returns:
+        Index by name; None when a name is no number or its number is out of this range.
+    """
+    if not names or not all(name.isdecimal() for name in names):
+        return None
+    numbers = {name: int(name) for name in names}
+    first = int(count in numbers.values() and 0 not in numbers.values())
+    if max(numbers.values()) - first >= count:
+        return None
+    return {name: number - first for name, number in numbers.items()}
+
+
+def shorten(names: Sequence[str]) -> str:
+    """The first three names."""
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 @lru_cache(maxsize=8)

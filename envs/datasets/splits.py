@@ -5,8 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from video_attack.envs.clip import Sampling
-from video_attack.envs.datasets.base import Part
+from video_attack.envs.datasets.base import DatasetError, Part
 from video_attack.envs.datasets.files import VideoDataset, check_range
+from video_attack.envs.text_file import read_text
+
+
+def list_lines(file: Path) -> list[str]:
+    """The lines of a list; raises DatasetError where it is no text."""
+    try:
+        return read_text(file).splitlines()
+    except ValueError as fault:
+        raise DatasetError(str(fault)) from fault
 
 
 class SplitDataset(VideoDataset):

@@ -6,7 +6,7 @@ from pathlib import Path
 from video_attack.envs.datasets.base import DatasetError, Part
 from video_attack.envs.datasets.files import VideoFile, check_folder
 from video_attack.envs.datasets.parts import cut_validation
-from video_attack.envs.datasets.splits import SplitDataset
+from video_attack.envs.datasets.splits import SplitDataset, list_lines
 
 PAGE = "https://www.crcv.ucf.edu/data/UCF101.php"
 # "Archery/v_Archery_g08_c01.avi 3": class, video, and in train lists the number of the class.
@@ -45,7 +45,7 @@ class Ucf101(SplitDataset):
 
 def _read_list(file: Path, root: Path) -> list[VideoFile]:
     files = []
-    for number, line in enumerate(file.read_text(errors="replace").splitlines(), start=1):
+    for number, line in enumerate(list_lines(file), start=1):
         match = _LINE.fullmatch(line.strip())
         if match:
             name, video = match["name"], match["video"]

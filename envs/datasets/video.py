@@ -1,7 +1,7 @@
 """Video files to uint8 frames: decode, sample, resize, crop."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -12,11 +12,15 @@ from av.video.reformatter import VideoReformatter
 from video_attack.envs.clip import Frames, Sampling
 from video_attack.envs.datasets.base import BadClipError
 from video_attack.envs.datasets.container import missing_bytes
+from video_attack.envs.impostor import impostor
 
+SLACK = 1.0  # seconds that a file may be longer than the range it was cut by
 MIN_SIDE = 8  # pixels; a smaller picture shows nothing, and would be blown up out of proportion
 
 
-def read_frames(path: str | Path, sampling: Sampling) -> Frames:
+def read_frames(
+    path: str | Path, sampling: Sampling, span: tuple[float, float] | None = None
+) -> Frames:
     """T frames of a video, resized and cropped as a victim needs them.
 
     The file is decoded twice: once to count, because the count that containers state is often
@@ -26,17 +30,21 @@ def read_frames(path: str | Path, sampling: Sampling) -> Frames:
     Args:
         path: a file in any format that FFmpeg reads; a rotation flag is obeyed.
         sampling: which frames, their short side and crop.
+        span: the seconds (from, to) to cut the clip from; None, and a file that is no longer than
+            these, which was cut already, takes all frames.
 
     Returns:
         uint8 RGB (T, size, size, 3).
 
     Raises:
-        BadClipError: the file is missing, is no video, is cut off, or its pictures are too small.
+        BadClipError: the file is missing, is no video, is cut off, ends before the span, or its
+            pictures are too small.
     """
     path = Path(path)
     places = defaultdict(list)  # a short video's frames are used more than once
-    for place, index in enumerate(sample_indices(count_frames(path), sampling)):
-        places[index].append(place)
+    there = range(count_frames(path)) if span is None else frames_within(path, *span)
+    for place, index in enumerate(sample_indices(len(there), sampling)):
+        places[there[index]].append(place)
     out = np.empty((sampling.frames, sampling.size, sampling.size, 3), np.uint8)
     # One converter for all frames, without threads: starting either costs more than converting.
     converter = VideoReformatter()
@@ -59,6 +67,41 @@ def count_frames(path: Path) -> int:
     if not count:
         raise BadClipError(f"{path} has no frame that can be decoded: fetch it again")
     return count
+
+
+def frames_within(path: Path, start: float, end: float) -> Sequence[int]:
+    """Indices, at least one, of the frames shown from second `start` on and before `end`.
+
+    Lists of untrimmed videos name such seconds. Of a file that ends before `end` and is no longer
+    than they are, but for what cutting at key frames adds, all frames are taken: it has been cut.
+
+    Raises:
+        BadClipError: the file ends before them, does not tell times, or cannot be read.
+    """
+    times: list[float] = []
+    first: int | None = None
+    length = end - start
+    for frame in _decode(path):
+        if frame.pts is None:
+            raise BadClipError(
+                f"{path} tells no times to cut seconds {start:g} to {end:g} by: convert it to .mp4"
+            )
+        first = frame.pts if first is None else first
+        times.append(float((frame.pts - first) * frame.time_base))  # exact until here
+        if times[-1] >= end:
+            break
+    else:
+        if not times:
+            raise BadClipError(f"{path} has no frame that can be decoded: fetch it again")
+        if times[-1] < length + SLACK or times[-1] < min(start, 2 * length):
+            return range(len(times))
+    inside = [index for index, time in enumerate(times) if start <= time < end]
+    if not inside:
+        raise BadClipError(
+            f"{path} is {times[-1]:.0f} s long, but its list names seconds {start:g} to {end:g}: fetch "
+            "it again, or correct the list"
+        )
+    return inside
 
 
 def sample_indices(available: int, sampling: Sampling) -> list[int]:
@@ -121,6 +164,8 @@ def _decode(path: Path) -> Iterator[av.VideoFrame]:
                     continue
                 yield from frames
     except (av.error.FFmpegError, OSError) as error:
+        if other := impostor(path):
+            raise BadClipError(f"{path} is {other}") from error
         why = error.strerror or type(error).__name__
         if _lacks(path):
             why = "its end is missing"

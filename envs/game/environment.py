@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Generator
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,19 @@ from pettingzoo import ParallelEnv
 
 from video_attack.envs.clip import Clip, Frames
 from video_attack.envs.datasets.base import BadClipError, ClipDataset, DatasetError
-from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.bound import BoundConfig
+from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.episode import AGENTS, Episode, choose_goal, open_ledger
-from video_attack.envs.game.palette import Distort, Palette, distorted_draws
 from video_attack.envs.game.ledger import Ledger, converse
 from video_attack.envs.game.moves import Moves
-from video_attack.envs.game.observation import faded, flat_space, flatten, observation_spaces, state_space
+from video_attack.envs.game.observation import (
+    faded,
+    flat_space,
+    flatten,
+    observation_spaces,
+    state_space,
+)
+from video_attack.envs.game.palette import Distort, Palette, distorted_draws
 from video_attack.envs.game.render import panel
 from video_attack.envs.victims.base import Scores, Victim
 
@@ -135,16 +142,12 @@ class VideoAttackEnv(ParallelEnv):
         self, seed: int | None = None, options: dict | None = None
     ) -> Generator[tuple[Ledger, Frames], Scores, tuple[dict, dict]]:
         """`reset` as a talk, so that many environments can share one victim call."""
+        chosen = _chosen_clip(options or {}, len(self.dataset))
         if seed is not None:
             # A seeded episode may depend on nothing that happened before it.
             self._rng, self._unusable = np.random.default_rng(seed), set()
-        chosen = (options or {}).get("clip")
-        if chosen is not None and not 0 <= int(chosen) < len(self.dataset):
-            raise ValueError(
-                f"options clip={chosen}: the data set has {len(self.dataset)} clips, from 0"
-            )
         while True:
-            index = self._pick() if chosen is None else int(chosen)
+            index = self._pick() if chosen is None else chosen
             clip = self._load(index)
             classes, target = len(self.victim.classes), self.config.target
             goal = choose_goal(clip.label, classes, target, self._rng) if clip else None
@@ -159,7 +162,7 @@ class VideoAttackEnv(ParallelEnv):
             if chosen is not None or len(self._unusable) >= len(self.dataset):
                 raise DatasetError(
                     f"no clip to attack (tried {len(self._unusable)}): the victim gets them wrong, "
-                    "they are of the target class, or cannot be read"
+                    "they are of the target class, or cannot be read; evaluate.py attack=none tells which"
                 )
         versions = distorted_draws(
             self.distort, clip.frames, self.severity, self.config.draws, self._rng
@@ -244,6 +247,27 @@ class VideoAttackEnv(ParallelEnv):
             "success": self.episode.flipped,
         }
         return {agent: dict(info) for agent in AGENTS}
+
+
+def _chosen_clip(options: dict[str, Any], clips: int) -> int | None:
+    """The index that reset's options name; raises ValueError where it is misspelt or none.
+
+    An option of quite another name is warned of only: PettingZoo's api test gives one.
+    """
+    for key in options:
+        if key != "clip" and get_close_matches(str(key).lower(), ["clip"], cutoff=0.5):
+            raise ValueError(f"options {key!r}: reset takes one option only, clip, an index")
+        if key != "clip":
+            logging.getLogger(__name__).warning(
+                "reset ignores the option %r: it takes clip only", key
+            )
+    chosen = options.get("clip")
+    if chosen is None:
+        return None
+    whole = isinstance(chosen, int | np.integer) and not isinstance(chosen, bool)
+    if not whole or not 0 <= chosen < clips:
+        raise ValueError(f"options clip={chosen!r}: choose from 0 to {clips - 1}")
+    return int(chosen)
 
 
 def _alone(victim: Victim, talk: Any) -> Any:

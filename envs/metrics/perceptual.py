@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from video_attack.envs.clip import Frames
 from video_attack.envs.metrics.norms import check_pair
 from video_attack.envs.victims.base import VictimError
-from video_attack.envs.victims.weights import load_into, load_state, unwrap
+from video_attack.envs.victims.state_dicts import find_tensors
+from video_attack.envs.victims.weights import load_into, load_state
 
 CHANNELS = (64, 192, 384, 256, 256)  # of AlexNet's five convolutions
 # Where packages keep the calibration that the authors of LPIPS published (version 0.1, AlexNet).
@@ -46,13 +47,12 @@ class Lpips:
 
     def __init__(self, backbone: str | Path, linear: str | Path | None = None) -> None:
         self.net = alexnet_features().eval().requires_grad_(False)
-        state = unwrap(load_state(backbone))
-        kept = {k.removeprefix("features."): v for k, v in state.items() if k[:9] == "features."}
-        load_into(self.net, kept, str(backbone))
+        load_into(self.net, load_state(backbone), str(backbone))
         source = packaged_linear() if linear is None else linear
-        weights = unwrap(load_state(source))
+        names = [f"lin{i}.model.1.weight" for i in range(len(CHANNELS))]
+        weights = find_tensors(load_state(source), lambda found: (found, names), str(source))
         try:
-            rows = [weights[f"lin{i}.model.1.weight"] for i in range(len(CHANNELS))]
+            rows = [weights[name] for name in names]
             self.linear = [row.float().reshape(c) for row, c in zip(rows, CHANNELS, strict=True)]
         except (KeyError, RuntimeError) as fault:
             raise VictimError(

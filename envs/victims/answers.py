@@ -39,14 +39,14 @@ def read_answer(
         return probabilities(found["scores"], clips, len(classes), outputs, source)
     rows = np.zeros((clips, len(classes)), np.float32)
     if "top" in found:
-        if outputs == "logits":
+        if outputs != "probabilities":
             raise VictimError(
-                f"{source} answers the best classes only, and logits of some classes say nothing of "
+                f"{source} answers the best classes only, and {outputs} of some classes say nothing of "
                 "their probabilities: answer probabilities and set model.outputs=probabilities"
             )
         for row, pairs in zip(rows, _listed(found["top"], clips, source), strict=True):
             _fill(row, pairs, classes, source)
-        shown = min(len(pairs) for pairs in found["top"])
+        shown = min((len(pairs) for pairs in found["top"]), default=0)
         wanted = {"scores": len(classes), "topk": min(top_k, len(classes)), "label": 1}[answers]
         if shown < wanted:
             raise VictimError(
@@ -74,7 +74,7 @@ def _fill(row: Scores, pairs: Any, classes: Sequence[str], source: str) -> None:
     try:
         top = {_index(name, classes, source): float(value) for name, value in pairs}
         right = len(top) == len(pairs) > 0 and all(map(math.isfinite, top.values()))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # the last: an integer beyond floats
         right = False
     if not right:
         raise VictimError(

@@ -57,11 +57,17 @@ class Victim(ABC):
 
         Raises:
             ValueError: the clips have another dtype or shape.
-            VictimError: the answer has another shape, or holds NaN or infinity.
+            VictimError: the answer has another shape, or holds NaN or infinity; or there is one
+                class only, so that every answer would be right.
         """
         if clips.dtype != np.uint8 or clips.ndim != 5 or clips.shape[-1] != 3:
             raise ValueError(
                 f"clips must be uint8 (N, T, H, W, 3), not {clips.dtype} {clips.shape}"
+            )
+        if len(self.classes) < 2:
+            raise VictimError(
+                f"{type(self).__name__} has {len(self.classes)} classes: a classifier tells at least "
+                "two apart, so give it the names of both (model.labels)"
             )
         parts = [
             np.asarray(self.predict(clips[i : i + self.max_batch]), np.float32)

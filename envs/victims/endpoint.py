@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urljoin
 
 import numpy as np
 
@@ -20,6 +21,10 @@ from video_attack.envs.victims.own import OwnVictim, one_line
 
 log = logging.getLogger(__name__)
 BODIES = {"npy": "application/octet-stream", "json": "application/json"}
+_FORMAT = " without scores, top or labels"  # how what is said of an answer of another form ends
+_BESIDE = 1 << 20  # bytes of an answer beside its scores, such as a page that tells of a fault
+_NUMBER = 32  # bytes of a score with its marks; a float has up to 24
+_SHOWN = 2000  # bytes that errors are looked for in, at each end of an answer
 LONGEST = 60.0  # seconds between two tries at most
 # Busy or out of order for now; any other refusal would be repeated for ever.
 _PASSING = (408, 425, 429)
@@ -119,7 +124,7 @@ class Endpoint(OwnVictim):
                 )
             bearer = token_header.lower() == "authorization"
             sent[token_header] = f"Bearer {secret}" if bearer else secret
-        self.source, self._body = url, body
+        self.source, self._body, self._secret = url, body, token_env
         self._retries, self._backoff = retries, backoff
         self._session = Session(url, sent, timeout)
         self.asked = self.answered = self.repeated = 0
@@ -143,7 +148,7 @@ class Endpoint(OwnVictim):
                 time.sleep(min(self._backoff * 2 ** (number - 1), LONGEST))
             last = number == self._retries
             try:
-                answer = self._session.post(body, BODIES[self._body])
+                answer = self._session.post(body, BODIES[self._body], self._largest(len(clips)))
             except (OSError, http.client.HTTPException) as error:
                 fault = f"no answer ({one_line(error)})"
                 if not last:
@@ -159,9 +164,12 @@ class Endpoint(OwnVictim):
                     "%s: %s; asking again about clips that it has seen, %s so far beyond what the "
                     "ledger counts", self.source, fault, self.repeated,
                 )  # fmt: skip
+        remedy = "see that the server runs, or raise model.timeout or model.retries"
+        if fault.endswith(_FORMAT):
+            remedy = "let it answer as the class video_attack.envs.victims.endpoint.Endpoint says"
         raise VictimError(
-            f"{self.source} gave no scores in {self._retries + 1} tries, at last {fault}: see that "
-            "the server runs, or raise model.timeout or model.retries; what was finished is kept"
+            f"{self.source} gave no scores in {self._retries + 1} tries, at last {fault}: {remedy}; what "
+            "was finished is kept"
         )
 
     def predict(self, clips: Frames) -> Scores:
@@ -171,26 +179,39 @@ class Endpoint(OwnVictim):
             outputs=self.outputs, answers=self.answers, top_k=self.top_k,
         )  # fmt: skip
 
+    def _largest(self, clips: int) -> int:
+        """Bytes of an answer that names each class and its score for each clip, twice over.
+
+        JSON takes up to 40 times as much memory as text, so that this is what an answer may cost.
+        """
+        names = sum(len(json.dumps(name)) for name in self.classes)
+        return _BESIDE + 2 * clips * (names + _NUMBER * len(self.classes))
+
     def _decode(self, answer: Answer) -> tuple[dict[str, Any] | None, str]:
         """(what was answered, or None and what is wrong with it)."""
         status = f"status {answer.status} {answer.reason}".strip()
-        said = one_line(ValueError(answer.body[:400].decode(errors="replace")), 100)
+        shown = answer.body[:_SHOWN] + answer.body[_SHOWN:][-_SHOWN:]  # a cause may stand last
+        said = one_line(ValueError(shown.decode(errors="replace")), 100)
         if 300 <= answer.status < 400:
             raise VictimError(
-                f"{self.source} redirects to {answer.location or 'elsewhere'}, which is not followed: "
-                "set model.url to where it leads"
+                f"{self.source} redirects to {urljoin(self.source, answer.location)}, which is not "
+                "followed: set model.url to where it leads"
             )
         if 400 <= answer.status < 500 and answer.status not in _PASSING:
             remedy = _REMEDIES.get(answer.status, "see what the server expects")
+            if answer.status in (401, 403) and self._secret:
+                remedy = f"see that {self._secret} holds the right secret"
+            elif answer.status == 413 and self.max_batch == 1:
+                remedy = "let the server take larger requests, or lower model.frames or model.size"
             raise VictimError(f"{self.source} refused with {status} ({said!r}): {remedy}")
         if not 200 <= answer.status < 300:
             return None, f"{status} ({said!r})"
         try:
             found = json.loads(answer.body)
         except (ValueError, RecursionError):
-            return None, f"{said!r}, which is no JSON"
+            return None, f"{said!r}, which is no JSON and so{_FORMAT}"
         if not isinstance(found, dict) or not found.keys() & {"scores", "top", "labels"}:
-            return None, f"{said!r}, without scores, top or labels"
+            return None, f"{said!r}{_FORMAT}"
         return found, ""
 
 

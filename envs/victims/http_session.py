@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from video_attack.envs.victims.base import VictimError
 
-LARGEST = 1 << 26  # bytes of an answer; the scores of 32 clips take some hundred kilobytes
 _CHUNK = 1 << 16
 
 
@@ -62,34 +61,39 @@ class Session:
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._headers, self._timeout, self.requests = headers, timeout, 0
 
-    def post(self, body: bytes, content_type: str) -> Answer:
+    def post(self, body: bytes, content_type: str, largest: int) -> Answer:
         """Send a request and read the whole answer.
+
+        Args:
+            body: what is sent.
+            content_type: what the body is.
+            largest: bytes of an answer; one of more is not read to its end.
 
         Raises:
             OSError: no connection, a timeout, or the server hung up.
             http.client.HTTPException: the answer was broken off or is no HTTP.
-            VictimError: the answer is larger than LARGEST.
+            VictimError: the answer is larger.
         """
         kept = self._connection.sock is not None
         try:
-            return self._exchange(body, content_type)
+            return self._exchange(body, content_type, largest)
         except ConnectionError:
             if not kept:
                 raise
         # A server may close an idle connection at any time; that is no failure yet.
-        return self._exchange(body, content_type)
+        return self._exchange(body, content_type, largest)
 
     def close(self) -> None:
         """Hang up; the next request opens a new connection."""
         self._connection.close()
 
-    def _exchange(self, body: bytes, content_type: str) -> Answer:
+    def _exchange(self, body: bytes, content_type: str, largest: int) -> Answer:
         self.requests += 1
         headers = {**self._headers, "Content-Type": content_type, "Accept": "application/json"}
         try:
             self._connection.request("POST", self._path, body, headers)
             response = self._connection.getresponse()
-            content = self._read(response)
+            content = self._read(response, largest)
             response.close()  # or the connection would not take another request
         except BaseException:  # also KeyboardInterrupt: a late answer must not meet a later request
             self.close()
@@ -97,15 +101,16 @@ class Session:
         location = response.getheader("Location") or ""
         return Answer(response.status, response.reason, content, location)
 
-    def _read(self, response: http.client.HTTPResponse) -> bytes:
+    def _read(self, response: http.client.HTTPResponse, largest: int) -> bytes:
         promised, content = response.length, bytearray()
         end = time.monotonic() + self._timeout
         while part := response.read1(_CHUNK):
             content += part
-            if len(content) > LARGEST:
+            if len(content) > largest:
                 raise VictimError(
-                    f"the endpoint's answer is larger than {LARGEST >> 20} MiB: see that model.url "
-                    "is the classifier's"
+                    f"the endpoint's answer is larger than {largest / 2**20:.1f} MiB, which all scores "
+                    "of these clips would fit into: see that model.url is the classifier's, and that it "
+                    "answers nothing but scores, top or labels"
                 )
             if time.monotonic() > end:
                 raise TimeoutError(f"the answer was not whole after {self._timeout:g} s")

@@ -3,19 +3,20 @@
 import copy
 import logging
 from abc import abstractmethod
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from video_attack.envs.clip import Frames, Sampling
 from video_attack.envs.victims.base import Scores, Victim, VictimError
 from video_attack.envs.victims.device import choose_device
+from video_attack.envs.victims.labels import read_labels
 from video_attack.envs.victims.preprocess import as_tensor
-from video_attack.envs.victims.torchvision_import import import_video_models
-from video_attack.envs.victims.weights import load_into, load_state, unwrap
+from video_attack.envs.victims.state_dicts import find_tensors
+from video_attack.envs.victims.weights import load_into, load_state
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ class NetVictim(Victim):
         sha256: expected digest of the weights, or its first digits; None skips the check.
         head: checkpoint {"weight": (K, F), "bias": (K,), "classes": K names} of a linear layer that
             replaces the network's last one.
-        labels: text file with one class name a line in the order of the scores, or "kinetics400";
+        labels: file of the class names in the order of the scores, or "kinetics400": see read_labels;
             None takes the names that head or weights hold, or calls the classes class_000, ...
         frames: T, frames of a clip; also `size`, `short_side`, `stride`, `spread`: see Sampling.
         size: side of the square frames, in pixels.
@@ -91,7 +92,7 @@ class NetVictim(Victim):
         if head is not None:
             kept = self._put_head(net, head, names)
         count = len(self.last(net).weight)
-        self.classes = names or kept or tuple(f"class_{i:03d}" for i in range(count))
+        self.classes = names or kept or tuple(f"class_{i:03d}" for i in range(max(count, 2)))
         net.eval().requires_grad_(False)
         self.net = net.to(self.device)
         if self.convolves:  # clips come in this layout, and convolutions are up to twice as fast
@@ -135,6 +136,9 @@ class NetVictim(Victim):
     def logits(self, clips: Frames | Tensor) -> Tensor:
         """Logits, float32 (N, classes) on the device.
 
+        A network with one output, trained with a sigmoid, says by it how likely the second of two
+        classes is.
+
         Args:
             clips: (N, T, H, W, 3), uint8; or floats on the same 0-255 scale, through which gradients
                 pass (a white-box analysis).
@@ -148,7 +152,16 @@ class NetVictim(Victim):
             torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16),
         ):
             found: Tensor = self.net(self.preprocess(clips))
-        return found.float()
+        return _two_columns(found.float())
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """Logits, (N, classes), of what `features` returned, (N, F).
+
+        They are those of `logits`, but for a constant, where the network takes the mean of its last
+        layer's answers, and near them where it takes that of their probabilities.
+        """
+        layer = self.last(self.net)
+        return _two_columns(F.linear(features, layer.weight.float().flatten(1), layer.bias))
 
     @torch.no_grad()
     def features(self, clips: Frames) -> Tensor:
@@ -164,8 +177,9 @@ class NetVictim(Victim):
         finally:
             hook.remove()
         found = seen[0].float()
-        if found.ndim > 2:  # (N, F, ...), the form of a convolution's input
-            found = found.flatten(2).mean(dim=2)
+        if isinstance(self.last(self.net), nn.Conv3d):
+            found = found.movedim(1, -1)  # where a linear layer has its features
+        found = found.flatten(1, -2).mean(dim=1) if found.ndim > 2 else found
         return found.view(-1, len(found) // len(clips), found.shape[1]).mean(dim=1)
 
     def exact(self) -> "NetVictim | None":
@@ -194,18 +208,29 @@ class NetVictim(Victim):
         self, weights: str, names: tuple[str, ...] | None, sha256: str | None
     ) -> tuple[nn.Module, tuple[str, ...] | None]:
         checkpoint = load_state(weights, sha256)
-        state = self.rename(unwrap(checkpoint))
+        state = find_tensors(checkpoint, self._named, weights)
         last = state.get(f"{self.last_layer}.weight")
-        count = len(last) if isinstance(last, Tensor) and last.ndim else self.outputs
+        outputs = len(last) if isinstance(last, Tensor) and last.ndim else self.outputs
+        count = max(outputs, 2)  # one output tells two classes apart
         if names is not None and len(names) != count:
             raise VictimError(
                 f"labels hold {len(names)} names but {weights} has {count} classes: "
                 "give the label file of these weights"
             )
-        net = self.make_net(count)
+        net = self.make_net(outputs)
         load_into(net, state, weights)
         kept = checkpoint.get("classes")
         return net, tuple(kept) if isinstance(kept, list | tuple) and len(kept) == count else None
+
+    def _named(self, tensors: dict[str, Any]) -> tuple[dict[str, Any], Collection[str]]:
+        """A checkpoint's tensors under the names of the network that is made for it, and these names."""
+        renamed = self.rename(tensors)
+        try:
+            with torch.device("meta"):  # names alone, in a blink
+                net = self.make_net(2)
+        except Exception:  # a network whose constructor looks at its numbers
+            net = self.make_net(2)
+        return renamed, net.state_dict().keys()
 
     def _put_head(
         self, net: nn.Module, path: str, names: tuple[str, ...] | None
@@ -213,7 +238,11 @@ class NetVictim(Victim):
         state: Mapping[str, Any] = load_state(path)
         kept = state.get("classes")
         if not isinstance(kept, list | tuple) or not all(isinstance(name, str) for name in kept):
-            raise VictimError(f"{path} is no head: it needs weight, bias and a list of classes")
+            kept = ()
+        if len(kept) < 2:
+            raise VictimError(
+                f"{path} is no head: it needs weight, bias and a list of at least two classes"
+            )
         if names is not None and len(names) != len(kept):
             raise VictimError(f"labels hold {len(names)} names but {path} has {len(kept)} classes")
         layer = nn.Linear(self.last(net).weight.shape[1], len(kept))
@@ -222,24 +251,6 @@ class NetVictim(Victim):
         return tuple(kept)
 
 
-def read_labels(path: str) -> tuple[str, ...]:
-    """Class names from a text file, one a line, or those of a data set that is known by name.
-
-    Args:
-        path: the file; or "kinetics400", the order that all public weights for it share, taken from
-            the library torchvision.
-
-    Raises:
-        VictimError: the file cannot be read, is empty or repeats a name; torchvision is missing.
-    """
-    if path == "kinetics400":
-        weights = import_video_models("labels=kinetics400").R3D_18_Weights.DEFAULT
-        return tuple(weights.meta["categories"])
-    try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise VictimError(f"cannot read labels from {path}: give one class name a line") from error
-    names = tuple(line.strip() for line in lines if line.strip())
-    if not names or len(set(names)) != len(names):
-        raise VictimError(f"{path} must hold distinct class names, one a line")
-    return names
+def _two_columns(logits: Tensor) -> Tensor:
+    """Logits (N, classes); one column becomes that of the second of two classes."""
+    return logits if logits.shape[1] > 1 else F.pad(logits, (1, 0))

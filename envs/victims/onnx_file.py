@@ -62,7 +62,7 @@ class OnnxFile(FileVictim):
             check_kind(file, "ONNX", "export the network with torch.onnx.export")
             raise VictimError(
                 f"ONNX Runtime cannot load {file} ({one_line(error)}): export the network again with "
-                "torch.onnx.export"
+                "torch.onnx.export, and where that writes a .data file too, keep it beside this one"
             ) from error
         if len(providers) > 1 and _CUDA not in self.session.get_providers():
             if device != "auto":

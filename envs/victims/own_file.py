@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from video_attack.envs.clip import Frames
+from video_attack.envs.impostor import impostor
 from video_attack.envs.victims.base import VictimError
 from video_attack.envs.victims.own import OwnVictim, one_line
-from video_attack.envs.victims.preprocess import Preprocess, run_in_pieces
+from video_attack.envs.victims.preprocess import LAYOUTS, Preprocess, run_in_pieces
 
 
 class FileVictim(OwnVictim):
@@ -86,11 +87,28 @@ class FileVictim(OwnVictim):
         except VictimError:
             raise
         except Exception as error:  # whatever its runtime raises for a shape that it does not take
+            why = f"{self.source} takes no clips of {self.sampling.frames} frames of "
+            why += f"{self.sampling.size} pixels in the order {self._layout} ({one_line(error)})"
+            other = self._other_layout()
+            if other is not None:
+                raise VictimError(f"{why}: set model.layout={other}, which it takes") from error
             raise VictimError(
-                f"{self.source} takes no clips of {self.sampling.frames} frames of "
-                f"{self.sampling.size} pixels in the order {self._layout} ({one_line(error)}): "
-                "set model.frames, model.size and model.layout as it was exported"
+                f"{why}, nor in any other: set model.frames and model.size as it was exported, or, where "
+                "it takes anything but 5 axes of clips, write a function around it and use model=function"
             ) from error
+
+    def _other_layout(self) -> str | None:
+        """A layout in which the network takes clips where it does not in the one that was set."""
+        own = self.preprocess
+        for layout in LAYOUTS:
+            self.preprocess = own.with_layout(layout)
+            try:
+                super().try_out()
+            except Exception:  # not in this one either
+                continue
+            return layout
+        self.preprocess = own
+        return None
 
 
 def check_kind(file: Path, wanted: str, remedy: str) -> None:
@@ -103,6 +121,8 @@ def check_kind(file: Path, wanted: str, remedy: str) -> None:
         wanted: "TorchScript", "torch.export" or "ONNX"; of the last one, only archives are refused.
         remedy: how to make a file of this kind.
     """
+    if other := impostor(file):
+        raise VictimError(f"{file} is {other}")
     inside: set[str] = set()
     # A file that is no archive, or a broken one, holds nothing that could be told.
     with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(file) as archive:
@@ -117,7 +137,16 @@ def check_kind(file: Path, wanted: str, remedy: str) -> None:
         raise VictimError(
             f"{file} is a pickled module or state dict, of no use without its code: {remedy}"
         )
+    elif not inside and wanted != "ONNX" and _begins_like_onnx(file):
+        kind, use = "ONNX", "use model=onnx"
     if kind and kind != wanted:
-        raise VictimError(f"{file} is a {kind} file: {use}")
+        raise VictimError(f"{file} is a file of {kind}: {use}")
     if kind != wanted != "ONNX":
         raise VictimError(f"{file} is no {wanted} file, or is cut off: {remedy}")
+
+
+def _begins_like_onnx(file: Path) -> bool:
+    """Whether a file begins with a version and the name of a program, as a model in ONNX does."""
+    with file.open("rb") as stream:
+        start = stream.read(4)
+    return len(start) == 4 and start[0] == 0x08 and start[2] == 0x12  # fields 1 and 2 of ModelProto

@@ -1,5 +1,6 @@
 """From uint8 clips to what a user's own network takes, and from its answer to probabilities."""
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,8 +16,9 @@ from video_attack.envs.victims.base import Scores, VictimError
 # Where the axes of (N, T, H, W, C) go.
 LAYOUTS = {"NCTHW": (0, 4, 1, 2, 3), "NTCHW": (0, 1, 4, 2, 3), "NTHWC": (0, 1, 2, 3, 4)}
 CHANNELS = ("rgb", "bgr")
-OUTPUTS = ("logits", "probabilities")
+OUTPUTS = ("logits", "probabilities", "sigmoids")
 TOLERANCE = 1e-3  # how far a sum of probabilities may be from 1
+LEAST = 1e-9  # added to sigmoids, since all of them may be 0
 
 
 def as_tensor(clips: Frames | Tensor, device: torch.device | str) -> Tensor:
@@ -78,6 +80,12 @@ class Preprocess:
             raise ValueError(f"std={list(std)}: must be above 0")
         self._scale = torch.tensor([list(mean), list(std)]) * 255
 
+    def with_layout(self, layout: str) -> "Preprocess":
+        """The same with another order of the axes."""
+        other = copy.copy(self)
+        other.axes = LAYOUTS[layout]
+        return other
+
     @property
     def raw(self) -> bool:
         """Whether bytes pass as they are."""
@@ -129,7 +137,7 @@ def as_rows(answer: Any, source: str) -> NDArray[np.float64]:
         if isinstance(answer, dict | str | bytes) or answer is None:
             raise TypeError
         return np.asarray(answer, np.float64)
-    except (TypeError, ValueError) as fault:
+    except (TypeError, ValueError, OverflowError) as fault:  # the last: an integer beyond floats
         raise VictimError(
             f"{source} answered a {type(answer).__name__} that is no table of numbers: it must "
             "answer one tensor of scores, (N, classes)"
@@ -139,40 +147,62 @@ def as_rows(answer: Any, source: str) -> NDArray[np.float64]:
 def probabilities(answer: Any, clips: int, classes: int, outputs: str, source: str) -> Scores:
     """A model's answer as probabilities, float32 (clips, classes).
 
+    Where there are two classes, one column will do: it is that of the second class.
+
     Args:
         answer: see `as_rows`.
         clips: number of clips that were asked about.
         classes: number of classes that were configured.
-        outputs: "logits" (softmax is applied) or "probabilities" (checked).
+        outputs: "logits" (softmax is applied), "probabilities" (checked) or "sigmoids" (of each class
+            by itself; checked, and divided by their sum).
         source: what errors call the model.
 
     Raises:
         VictimError: another shape, NaN or infinity, or rows that are no probabilities.
     """
     rows = as_rows(answer, source)
+    single = classes == 2 and rows.shape == (clips, 1)
+    if single:
+        first = np.zeros_like(rows) if outputs == "logits" else 1 - rows
+        rows = np.concatenate([first, rows], axis=1)
     if rows.ndim == 2 and len(rows) == clips and rows.shape[1] != classes:
+        told = rows.shape[1]
         raise VictimError(
-            f"{source} answers {rows.shape[1]} classes, but {classes} are configured: correct "
-            "model.labels or model.classes"
+            f"{source} answers {told if told > 1 else 'one number, which tells two'} classes"
+            f"{' apart' if told == 1 else ''}, but {classes} are configured: correct model.labels or "
+            "model.classes"
         )
     if rows.shape != (clips, classes):
         raise VictimError(
             f"{source} answered shape {rows.shape} to {clips} clips; it must answer "
-            f"({clips}, {classes}), one row a clip"
+            f"({clips}, {classes or 'classes'}), one row a clip"
         )
     if not np.isfinite(rows).all():
         raise VictimError(f"{source} answered NaN or infinity: check its weights and precision")
     if outputs == "logits":
         odds = np.exp(rows - rows.max(axis=1, keepdims=True))
         return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
-    if not look_like_probabilities(rows):
+    alone = look_like_sigmoids(rows)
+    if not alone or (outputs == "probabilities" and not look_like_probabilities(rows)):
+        with np.errstate(over="ignore"):
+            total = rows[0].sum()
         raise VictimError(
-            f"{source} answers no probabilities (a row reaches from {rows.min():.3g} to "
-            f"{rows.max():.3g} and sums to {rows[0].sum():.3g}): set model.outputs=logits"
+            f"{source} answers no {outputs} (they reach from {rows.min():.3g} to {rows.max():.3g}, a "
+            f"row sums to {total:.3g}): set model.outputs={'sigmoids' if alone else 'logits'}"
         )
+    if outputs == "sigmoids" and not single:
+        rows = rows + LEAST
+        rows /= rows.sum(axis=1, keepdims=True)
     return rows.astype(np.float32)
 
 
 def look_like_probabilities(rows: NDArray[np.float64]) -> bool:
-    """Whether no number is negative and each row sums to 1 within 0.001."""
+    """Whether each number is one of [0, 1] and each row sums to 1, within 0.001; none is negative."""
+    if not look_like_sigmoids(rows):
+        return False
     return bool(rows.min() >= 0 and np.abs(rows.sum(axis=1) - 1).max() <= TOLERANCE)
+
+
+def look_like_sigmoids(rows: NDArray[np.float64]) -> bool:
+    """Whether each number is one of [0, 1], within 0.001."""
+    return bool(rows.min() >= -TOLERANCE and rows.max() <= 1 + TOLERANCE)

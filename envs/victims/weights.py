@@ -10,13 +10,15 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from video_attack.envs.cache_folder import cache_folder
+from video_attack.envs.impostor import impostor
 from video_attack.envs.victims.base import VictimError
 from video_attack.envs.victims.extras import require
+from video_attack.envs.victims.inert import Inert, load_inert
+from video_attack.envs.victims.state_dicts import UNREAD, find_tensors
 
 _CHUNK = 1 << 20
 _TIMEOUT = 60.0  # seconds without a byte
@@ -56,33 +58,20 @@ def load_state(path: str | Path, sha256: str | None = None) -> dict[str, Any]:
         if file.suffix == ".safetensors":
             state = require("safetensors.torch", "transformers", source).load_file(file)
         else:
-            state = torch.load(file, map_location="cpu", weights_only=True)
+            state = load_inert(file)
     except VictimError:
         raise
     except Exception as error:  # both raise a dozen kinds for files that are no checkpoint
+        if other := impostor(file):
+            raise VictimError(f"{source} is {other}") from error
         raise VictimError(
             f"{source} is not a checkpoint of plain tensors ({type(error).__name__}): "
             "save the model's state_dict() with torch.save, or fetch a cut-off file again"
         ) from error
     if not isinstance(state, dict):
-        raise VictimError(
-            f"{source} holds a {type(state).__name__}, not a dictionary: save the state_dict()"
-        )
+        kind = "pickled object" if isinstance(state, Inert) else type(state).__name__
+        raise VictimError(f"{source} holds a {kind}, not a dictionary: save the state_dict()")
     return state
-
-
-def unwrap(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The tensors by name: out of a usual container, and without a "module." prefix.
-
-    Containers are entries "state_dict", "model" and "model_state".
-    """
-    for key in ("state_dict", "model", "model_state"):
-        inner = state.get(key)
-        if isinstance(inner, Mapping):
-            return unwrap(inner)
-    if state and all(key.startswith("module.") for key in state):
-        return {key.removeprefix("module."): value for key, value in state.items()}
-    return dict(state)
 
 
 def load_into(module: nn.Module, state: Mapping[str, Any], name: str) -> None:
@@ -93,15 +82,16 @@ def load_into(module: nn.Module, state: Mapping[str, Any], name: str) -> None:
 
     Args:
         module: receives the values.
-        state: name -> tensor, or one of the usual containers (see `unwrap`).
+        state: name -> tensor, in whatever container and under whatever prefix (see `find_tensors`).
         name: what errors call the checkpoint, such as its path.
 
     Raises:
         VictimError: keys are missing, superfluous or of another shape; the module is unchanged.
     """
-    given, wanted = unwrap(state), module.state_dict()
+    wanted = module.state_dict()
+    given = find_tensors(state, lambda tensors: (tensors, wanted), name)
     for key in wanted.keys() - given.keys():
-        if key.endswith("num_batches_tracked"):
+        if key.endswith(UNREAD):
             given[key] = wanted[key]
     faults = [
         _list_fault("missing", (key for key in wanted if key not in given)),

@@ -3,7 +3,9 @@
 import functools
 import logging
 import re
+from collections.abc import Collection
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,8 +17,9 @@ from video_attack.envs.clip import Frames
 from video_attack.envs.victims.base import VictimError
 from video_attack.envs.victims.device import choose_device
 from video_attack.envs.victims.extras import require
+from video_attack.envs.victims.state_dicts import find_tensors
 from video_attack.envs.victims.torchvision_import import import_video_models
-from video_attack.envs.victims.weights import load_into, load_state, unwrap
+from video_attack.envs.victims.weights import load_into, load_state
 
 log = logging.getLogger(__name__)
 
@@ -173,8 +176,12 @@ def _find(network: str, weights: str | None) -> tuple[nn.Module, str]:
 def _torchvision(network: str, weights: str) -> nn.Module:
     import_video_models(f"image features of {network}")  # where torchvision needs its cure
     net = getattr(require("torchvision.models", "torchvision", network), network)(weights=None)
-    state = unwrap(load_state(weights))
-    load_into(net, {_OLD_NAME.sub(r"\1\2.", key): value for key, value in state.items()}, weights)
+    wanted = net.state_dict()
+
+    def read(found: dict[str, Any]) -> tuple[dict[str, Any], Collection[str]]:
+        return {_OLD_NAME.sub(r"\1\2.", key): value for key, value in found.items()}, wanted
+
+    load_into(net, find_tensors(load_state(weights), read, weights), weights)
     if network == "densenet121":
         return nn.Sequential(net.features, nn.ReLU())
     return nn.Sequential(*list(net.children())[:-2])  # without its pooling and last layer
