@@ -11,10 +11,10 @@ import torch
 from omegaconf import DictConfig
 
 from agents.arena import contenders
-from agents.attack_list import spread_attacks
 from agents.attacks.no_attack import NoAttack
 from agents.build import build_setting
-from agents.config import carry_settings, plain_errors, prepare, start
+from agents.command_line import arrange
+from agents.config import plain_errors, prepare, start
 from agents.evaluation import evaluate
 from agents.provenance import note_run
 from agents.robustness import measure
@@ -38,5 +38,5 @@ def main(config: DictConfig) -> None:
 if __name__ == "__main__":
     with plain_errors():
         prepare()
-        sys.argv[1:] = spread_attacks(carry_settings(sys.argv[1:]))
+        sys.argv[1:] = arrange("evaluate", sys.argv[1:])
         main()

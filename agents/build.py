@@ -103,7 +103,8 @@ class Setting:
     """What is attacked, with what, under which rules; built once a process.
 
     Attributes:
-        config: the plain configuration it was built from (groups dataset, model, distortion, env).
+        config: the plain configuration it was built from (groups dataset, model, distortion, env; of an
+            evaluation also bound and trust).
     """
 
     config: Mapping[str, Any]
@@ -134,6 +135,7 @@ class Setting:
         return Rules(
             self.game, self.distort, self.severity, len(self.victim.classes),
             self.victim.sampling.frames, (self.config.get("bound") or {}).get("eps"),
+            bool(self.config.get("trust")),
         )  # fmt: skip
 
     def attack(self, config: Mapping[str, Any], **given: Any) -> Attack:

@@ -1,4 +1,4 @@
-"""Verify a run from its files alone: `python -m agents.verify RUN_FOLDER`.
+"""Verify a run from its files alone: `python -m agents.verify RUN_FOLDER [trust=true]`.
 
 Reads the records, decodes the stored clips, asks the victim about each once, and recomputes what the
 records claim. Nothing but the victim (and the codec, where one was put before it) is shared with what
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from agents.build import USER_ERRORS, make_victim
 from agents.codec_in_loop import parse_codec
+from agents.trust import inside, vet
 from envs.victims.base import Victim
 
 Record = Mapping[str, Any]
@@ -45,7 +46,8 @@ class Asker:
         Raises:
             ValueError: they are not what the victim takes.
         """
-        with av.open(str(self.folder / name)) as file:
+        # As what it should be: other formats may name further files and addresses.
+        with av.open(str(inside(self.folder, name)), format="matroska") as file:
             found = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
         wanted = self.victim.sampling
         if {len(found), *(f.shape for f in found)} != {wanted.frames, (wanted.size,) * 2 + (3,)}:
@@ -195,11 +197,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table and the disagreements; 0 when there is none, else 1."""
     parser = argparse.ArgumentParser(prog="python -m agents.verify", description=__doc__)
     parser.add_argument("run_folder", type=Path, help="a run of evaluate.py")
-    folder = parser.parse_args(arguments).run_folder
+    parser.add_argument(
+        "trust", nargs="?", choices=("trust=true", "trust=false"), default="trust=false",
+        help="true: run components that the folder names, though they are not this project's",
+    )  # fmt: skip
+    given = parser.parse_args(arguments)
+    folder = given.run_folder
     try:
         config = yaml.safe_load((folder / "config.yaml").read_text())
+        if not isinstance(config, dict) or not {"model", "defence"} <= config.keys():
+            raise ValueError("config.yaml names no model and defence")
+        if given.trust == "trust=false":
+            for group in ("model", "defence"):
+                vet(group, config[group], folder / "config.yaml")
         table, faults = verify(folder, make_victim(config), config)
-    except (OSError, ValueError, *USER_ERRORS) as fault:
+    except (OSError, ValueError, yaml.YAMLError, *USER_ERRORS) as fault:
         sys.exit(f"error: {folder} cannot be verified ({fault})")
     print(table, *faults, sep="\n")
     print(f"{len(faults)} disagreements" if faults else "all records agree with their files")

@@ -35,6 +35,7 @@ class Rules:
         frames: frames of a clip.
         eps: the bound, no value of a clip moves by more than so many levels of 0-255; None: the
             bound is the distortion, each value lies between the clean and the distorted clips.
+        trust: what a policy's file names may be run, though it is no component of this project.
     """
 
     game: GameConfig
@@ -43,6 +44,7 @@ class Rules:
     classes: int
     frames: int
     eps: int | None = None
+    trust: bool = False
 
 
 @dataclass

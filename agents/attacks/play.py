@@ -11,6 +11,7 @@ from agents.attacks.base import Attack, Proposals, Rules, Task
 from agents.attacks.sweep import sweep, tidy
 from agents.build import build_distort
 from agents.policy import Policy, PolicyError
+from agents.trust import dotted, vet
 from envs.clip import Frames
 from envs.episode import Episode, distorted_draws
 from envs.game_config import GameConfig
@@ -39,6 +40,7 @@ class PlayAttack(Attack):
 
     Raises:
         PolicyError: no such policy, or one that does not fit.
+        TrustError: it would paint with a distortion that neither this project nor the user names.
         ValueError: patience below 0.
     """
 
@@ -63,6 +65,8 @@ class PlayAttack(Attack):
                 f"{rules.frames}: train one for this victim"
             )
         game = policy.game_under(rules.game)
+        if rules.eps is not None and policy.distortion and not rules.trust:
+            vet("distortion", policy.distortion, "the policy's file", [dotted(rules.distort)])
         if rules.eps is None and game.draws != rules.game.draws:
             raise PolicyError(
                 f"the policy was trained with env.draws={game.draws}, here it is {rules.game.draws}: "
