@@ -1,7 +1,6 @@
 """Attack held-out clips: `python evaluate.py [checkpoint=...] [attack=a,b,c] [key=value ...]`."""
 
 import os
-import sys
 
 # Before PyTorch is loaded: idle threads that spin make small networks slow beside other work.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -13,14 +12,15 @@ from omegaconf import DictConfig
 from agents.arena import contenders
 from agents.attacks.no_attack import NoAttack
 from agents.build import build_setting
-from agents.command_line import arrange
-from agents.config import plain_errors, prepare, start
+from agents.config import plain_errors, start
 from agents.evaluation import evaluate
+from agents.jobs import run_command
 from agents.provenance import note_run
 from agents.robustness import measure
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="evaluate")
+@plain_errors()
 def main(config: DictConfig) -> None:
     """Build, attack (or, with attack=none, classify), report."""
     plain, folder = start(config)
@@ -36,7 +36,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    with plain_errors():
-        prepare()
-        sys.argv[1:] = arrange("evaluate", sys.argv[1:])
-        main()
+    run_command("evaluate", main)

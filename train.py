@@ -8,10 +8,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import hydra
 from omegaconf import DictConfig
 
-from agents.config import plain_errors, prepare, start
+from agents.config import plain_errors, start
+from agents.jobs import run_command
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="train")
+@plain_errors()
 def main(config: DictConfig) -> None:
     """Train, then attack held-out clips."""
     from agents.training import train
@@ -20,6 +22,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    with plain_errors():
-        prepare()
-        main()
+    run_command("train", main)

@@ -144,11 +144,13 @@ class Setting:
 
 
 def build_game(config: Mapping[str, Any]) -> GameConfig:
-    """Game rules from the plain config group `env`."""
+    """Game rules from the plain config group `env`; raises ConfigError for a wrong value or key."""
     try:
         return game_from(config)
-    except ValueError as fault:
-        raise ConfigError(str(fault)) from fault
+    except (ValueError, TypeError) as fault:
+        raise ConfigError(
+            f"env: {fault}" if isinstance(fault, TypeError) else str(fault)
+        ) from fault
 
 
 # The smallest value of each number that the commands themselves use.

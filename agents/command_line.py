@@ -1,26 +1,22 @@
 """The command line, read by Hydra's own parser before Hydra sees it, so that each spelling means the same."""
 
 import re
-import shlex
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser  # the one that hydra.main reads with
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Quote, QuotedString
-from hydra.errors import HydraException
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from agents.attack_list import attack_names, one_attack_list, to_the_right_attack
 from agents.build import ConfigError
 from agents.carried import CARRIED, carry
+from agents.spelling import at_home, parse, quoted, readable
 from agents.trust import CONF, targets
 from agents.whole_numbers import whole_numbers
-
-HOME = re.compile(r"(?<![^=\[,:\s])~[^,\[\]{}]*")  # a value, or one in a list, that begins with ~
 
 
 def arrange(command: str, arguments: Sequence[str]) -> list[str]:
@@ -86,64 +82,6 @@ def dashes(arguments: Sequence[str], parser: ArgumentParser) -> str:
     return ""
 
 
-def readable(argument: str, multirun: bool = False) -> str:
-    """An override that Hydra's parser takes; a home folder's ~ is spelt out.
-
-    Raises:
-        ConfigError: it takes neither this nor what is likely to be meant; the message shows what it takes.
-    """
-    key, equals, value = argument.partition("=")
-    if not equals and not argument.startswith("~"):
-        raise ConfigError(f"{argument!r} is no key=value{_choice(argument)}: see --help for the keys")
-    candidates = [argument]
-    if value.startswith("~") and not multirun:
-        candidates.append(f"{key}={quoted(at_home(value))}")
-    candidates.append(f"{key}={HOME.sub(lambda found: quoted(at_home(found[0])), value)}")
-    for candidate in candidates:
-        try:
-            override = parse(candidate)
-        except HydraException:
-            continue
-        if multirun or not override.is_sweep_override() or override.key_or_group == "attack":
-            text = override.value()
-            home = isinstance(text, str) and text.startswith("~") and not override.is_delete()
-            return f"{key}={quoted(at_home(text))}" if home else candidate
-        raise ConfigError(
-            f"{argument} is several values: write {shell(key, value)} for one text with a comma, "
-            f"{key}=[{value}] for a list, or add --multirun for a run with each"
-        )
-    try:
-        parse(f"{key}={quoted(value)}")
-    except HydraException as fault:
-        raise ConfigError(
-            f"{argument!r}: {key!r} is no name of a key: see --help for the keys"
-        ) from fault
-    raise ConfigError(f"{argument} has signs that need quotes: write {shell(key, value)}")
-
-
-def parse(argument: str) -> Override:
-    """An override as Hydra understands it; raises HydraException."""
-    return OverridesParser.create().parse_override(argument)
-
-
-def quoted(text: str) -> str:
-    """A text as Hydra's grammar writes it in quotes."""
-    return QuotedString(text, Quote.double).with_quotes()
-
-
-def shell(key: str, value: str) -> str:
-    """`key=value` as it is typed into a shell so that Hydra reads just this text."""
-    return shlex.quote(f"{key}={quoted(value)}")
-
-
-def at_home(text: str) -> str:
-    """A path with the user's home folder in place of ~; any other text as it is."""
-    try:
-        return str(Path(text).expanduser()) if re.match(r"~[\w.-]*(/|$)", text) else text
-    except RuntimeError as fault:  # no such user, or no home
-        raise ConfigError(f"{text}: there is no such home folder; give the path in full") from fault
-
-
 def overview(command: str, given: Sequence[str], options: Namespace) -> DictConfig:
     """The configuration without keys inside of groups, which a checkpoint's settings may bring."""
     kept = []
@@ -161,7 +99,12 @@ def overview(command: str, given: Sequence[str], options: Namespace) -> DictConf
 def conf_folders(given: Sequence[str], options: Namespace) -> list[Path]:
     """Folders of configuration: the project's, and those that the user names."""
     named = [p.value() for p in map(parse, given) if p.key_or_group == "hydra.searchpath"]
-    listed = [str(path).removeprefix("file://") for paths in named for path in paths]
+    listed = [
+        str(path).removeprefix("file://")
+        for paths in named
+        if isinstance(paths, list)
+        for path in paths
+    ]
     more = [options.config_path, options.config_dir, *listed]
     return [CONF, *(Path(path) for path in more if path and "://" not in path)]
 
@@ -193,18 +136,3 @@ def replaced(arguments: Sequence[str], old: Sequence[str], new: Sequence[str]) -
             del rest[index]
             place = index
     return [*rest[:place], *new, *rest[place:]]
-
-
-def _choice(name: str) -> str:
-    """A hint where a word is a choice of some group."""
-    groups = sorted(file.parent.name for file in CONF.glob(f"*/{name}.yaml") if name.isidentifier())
-    return f" (do you mean {groups[0]}={name}?)" if groups else ""
-
-
-def plain(config: Any) -> Any:
-    """Plain values with home folders spelt out, at any depth."""
-    if isinstance(config, dict):
-        return {key: plain(value) for key, value in config.items()}
-    if isinstance(config, list):
-        return [plain(value) for value in config]
-    return at_home(config) if isinstance(config, str) else config

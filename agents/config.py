@@ -12,16 +12,17 @@ import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
 from agents.build import ConfigError, check_setting
 from agents.carried import RECORD, forget, offered
 from agents.checkpoints import LAST, CheckpointError, saved
-from agents.command_line import plain as plain_values
 from agents.faults import IncompleteError
 from agents.files import write_whole
+from agents.plain_words import explain
 from agents.policy import PolicyError
 from agents.schema import register
+from agents.spelling import homes_spelt_out
 from envs.datasets.base import DatasetError
 from envs.victims.base import VictimError
 
@@ -71,7 +72,7 @@ def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
             holds another run.
         CheckpointError: nothing to resume there, or a run of other settings.
     """
-    plain: dict[str, Any] = plain_values(
+    plain: dict[str, Any] = homes_spelt_out(
         OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     )
     folder = Path(HydraConfig.get().runtime.output_dir)
@@ -137,27 +138,9 @@ def plain_errors() -> Iterator[None]:
     """End with one sentence, not a traceback, on what a user can mend."""
     try:
         yield
-    except HydraException as fault:
-        sys.exit(f"error: {explain(fault)}")
-    except OmegaConfBaseException as fault:  # our own error, met while resolving a key
-        sys.exit(f"error: {fault.__cause__ or explain(fault)}")
+    except (HydraException, OmegaConfBaseException) as fault:
+        sys.exit(f"error: {explain(fault, EXPECTED)}")
     except EXPECTED as fault:
         sys.exit(f"error: {fault}")
     except KeyboardInterrupt:
         sys.exit("stopped; it goes on with resume=true")
-
-
-def explain(fault: BaseException) -> str:
-    """A Hydra error in one line, with the keys that are allowed where one was unknown."""
-    if isinstance(fault, MissingMandatoryValue):
-        return f"{fault.full_key} has no value: add {fault.full_key}=... to the command"
-    cause = fault.__cause__
-    line = " ".join(str(fault).split())
-    if isinstance(cause, OmegaConfBaseException):
-        key = cause.full_key or cause.key
-        parent = cause.parent_node
-        if isinstance(parent, DictConfig) and cause.key not in parent:
-            allowed = ", ".join(sorted(map(str, parent.keys())))
-            return f"unknown key {key!r}; allowed here: {allowed}"
-        return f"{line} ({' '.join(str(cause.msg).split())}; key {key!r})"
-    return line

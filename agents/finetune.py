@@ -15,9 +15,10 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from agents.build import ConfigError, build
-from agents.config import plain_errors, prepare, start
+from agents.config import plain_errors, start
 from agents.files import save_tensors
 from agents.fitting import Task, fit
+from agents.jobs import run_command
 from agents.progress import Progress
 from envs.datasets.base import BadClipError, ClipDataset, DatasetError, load_clips
 from envs.metrics.rates import clopper_pearson
@@ -197,6 +198,7 @@ def finetune(config: dict[str, Any], folder: Path) -> Path:
 
 
 @hydra.main(version_base=None, config_path=str(CONF), config_name="finetune")
+@plain_errors()
 def main(config: DictConfig) -> None:
     """Fine-tune."""
     finetune(*start(config))
@@ -204,6 +206,4 @@ def main(config: DictConfig) -> None:
 
 def run() -> None:
     """The command line: one sentence for what a user can mend."""
-    with plain_errors():
-        prepare()
-        main()
+    run_command("finetune", main)

@@ -12,7 +12,6 @@ if TYPE_CHECKING:  # evaluation reads run folders without Ray
     from ray.rllib.algorithms.algorithm import Algorithm
 
 
-
 def with_tensors(state: Any, path: str = "state") -> Any:
     """Nested dicts, lists and tuples whose NumPy arrays and scalars became tensors and plain numbers.
 

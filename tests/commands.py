@@ -1,4 +1,4 @@
-"""Commands as `train.py`, `evaluate.py` and `finetune` compose them, in this process and without running them."""
+"""Commands as the entry points compose them, in this process and without running them."""
 
 from pathlib import Path
 from typing import Any

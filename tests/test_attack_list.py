@@ -20,7 +20,12 @@ def composed(*arguments):
 
 @pytest.mark.parametrize(
     "form",
-    ["attack=random,marl", "attack=[random, marl]", "attack='random,marl,'", 'attack=["random",marl]'],
+    [
+        "attack=random,marl",
+        "attack=[random, marl]",
+        "attack='random,marl,'",
+        'attack=["random",marl]',
+    ],
 )
 def test_a_list_of_attacks_reaches_each_ones_keys(form):
     found = composed(form, "attacks.marl.greedy=true", "attacks.random.codec_in_loop=h264:23")
