@@ -19,6 +19,7 @@ from agents.carried import RECORD, forget, offered
 from agents.checkpoints import LAST, CheckpointError, saved
 from agents.faults import IncompleteError
 from agents.files import write_whole
+from agents.help_page import help_page
 from agents.plain_words import explain
 from agents.policy import PolicyError
 from agents.schema import register
@@ -38,6 +39,7 @@ def prepare() -> None:
     register()
     forget()
     OmegaConf.register_new_resolver("new_run", new_run, use_cache=True, replace=True)
+    OmegaConf.register_new_resolver("help_page", help_page, replace=True)
     OmegaConf.register_new_resolver("newest_policy", newest_policy, use_cache=True, replace=True)
 
 

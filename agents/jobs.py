@@ -48,10 +48,13 @@ def sweep(
         IncompleteError: some runs failed; the message names them.
     """
     jobs = combinations([readable(argument, multirun=True) for argument in overrides])
+    names = [
+        " ".join(word for word in job if any(word not in other for other in jobs)) for job in jobs
+    ]
     folder, failed = sweep_folder(command, overrides), []
     options = [a for a in replaced(given, overrides, []) if a not in ("-m", "--multirun")]
     for number, job in enumerate(jobs):
-        print(f"run {number + 1} of {len(jobs)}: {' '.join(job)}")
+        print(f"run {number} of 0 to {len(jobs) - 1}: {names[number]}", flush=True)
         try:
             with plain_errors():
                 place = f"run_dir={quoted(str(folder / str(number)))}"
@@ -59,13 +62,14 @@ def sweep(
                 main()
         except SystemExit as end:
             if isinstance(end.__context__, KeyboardInterrupt):
-                rest = [f"{n} ({' '.join(j)})" for n, j in enumerate(jobs) if n > number]
+                rest = [f"{n} ({names[n]})" for n in range(number + 1, len(jobs))]
                 left = f"; not begun: {', '.join(rest)}" if rest else ""
-                sys.exit(f"{end}; of this sweep, {folder} holds 0 to {number}{left}")
-            failed.append(f"{number} ({' '.join(job)}): {end}")
+                sys.exit(f"{end}; run {number} of the sweep {folder} was stopped{left}")
+            if end.code:
+                failed.append(f"{number} ({names[number]}): {str(end).removeprefix('error: ')}")
         except Exception as fault:  # a bug of one run's component is no reason to lose the others
             logging.getLogger(__name__).exception("run %d failed", number)
-            failed.append(f"{number} ({' '.join(job)}): {type(fault).__name__}: {fault}")
+            failed.append(f"{number} ({names[number]}): {type(fault).__name__}: {fault}")
     if failed:
         raise IncompleteError(
             f"{len(failed)} of {len(jobs)} runs failed, the others are in {folder}: {'; '.join(failed)}"

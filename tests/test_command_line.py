@@ -168,7 +168,23 @@ def test_a_sweep_goes_on_after_a_run_that_fails_and_names_it(tmp_path, monkeypat
         jobs.run_command("train", main)
     assert [job[0] for job in seen] == ["seed=1", "seed=1", "seed=2", "seed=2", "seed=3", "seed=3"]
     assert seen[0][1] == "env.budget=10" and seen[0][-1] == f'run_dir="{tmp_path}/0"'
-    assert "2 of 6 runs failed" in str(end.value) and "2 (seed=2 env.budget" in str(end.value)
+    assert "2 of 6 runs failed" in str(end.value)
+    for name in ("2 (seed=2 env.budget=1e1): ZeroDivisionError", "3 (seed=2 env.budget=many): "):
+        assert name.replace("1e1", "10.0") in str(end.value)
+    assert "run 5 of 0 to 5: seed=3 env.budget=many" in capsys.readouterr().out
+
+
+def test_a_sweep_that_is_stopped_says_what_remains(tmp_path, monkeypatch):
+    def main():
+        if "seed=2" in sys.argv:
+            with plain_errors():
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(
+        sys, "argv", ["train.py", "-m", "seed=1,2,3,4", f"hydra.sweep.dir={tmp_path}"]
+    )
+    with pytest.raises(SystemExit, match=r"stopped.*not begun: 2 \(seed=3\), 3 \(seed=4\)"):
+        jobs.run_command("train", main)
 
 
 def test_a_sweep_over_checkpoints_takes_each_ones_settings(tmp_path, monkeypatch):
