@@ -62,6 +62,10 @@ def read_options(arguments: Sequence[str]) -> Namespace:
 
     parser.error = refuse  # type: ignore[method-assign] # instead of a page of usage
     options, unknown = parser.parse_known_args(list(arguments))
+    if options.experimental_rerun:
+        raise ConfigError(
+            "--experimental-rerun unpickles a file: give the command that run.json holds"
+        )
     if unknown:
         refuse(f"{' '.join(unknown)}: write options such as --config-dir before or after all keys")
     return options

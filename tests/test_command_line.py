@@ -82,6 +82,7 @@ def test_home_folders_in_lists_and_files_are_found(monkeypatch):
         (["--resume"], "without dashes, resume=true"),
         (["--side-by-side", "4"], "without dashes, side_by_side=4"),
         (["--config-dir"], "--config-dir/-cd: expected one argument"),
+        (["--experimental-rerun", "config.pickle"], "unpickles a file"),
         (["square"], r"do you mean attack=square"),
         (["attack"], r"write attack=NAME"),
         (["seed", "=", "3"], "'seed' is no key=value"),
