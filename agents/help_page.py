@@ -27,7 +27,7 @@ def help_page(command: str) -> str:
         groups["experiment"] = [n for n in groups["experiment"] if fits(command, n)]
     width = max(map(len, groups))
     page = [lines[0].lstrip("# "), "", "Groups, chosen by group=choice:"]
-    page += [f"  {group:{width}}  {' '.join(names)}" for group, names in groups.items()]
+    page += [f"  {group:{width}}  {' '.join(names)}" for group, names in groups.items() if names]
     page += ["", "Keys of the command, changed by key=value:", *own_keys(lines)]
     for group, name in chosen(command):
         if group in groups:
