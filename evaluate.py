@@ -9,14 +9,14 @@ import hydra
 import torch
 from omegaconf import DictConfig
 
-from agents.arena import contenders
-from agents.attacks.no_attack import NoAttack
-from agents.build import build_setting
-from agents.config import plain_errors, start
-from agents.evaluation import evaluate
-from agents.jobs import run_command
-from agents.provenance import note_run
-from agents.robustness import measure
+from video_attack.agents.attacks.no_attack import NoAttack
+from video_attack.agents.configs.command_line import plain_errors, start
+from video_attack.agents.evaluation.arena import contenders
+from video_attack.agents.evaluation.corruptions import measure
+from video_attack.agents.evaluation.metadata import note_run
+from video_attack.agents.evaluation.runner import evaluate
+from video_attack.agents.jobs import run_command
+from video_attack.agents.setup.setting import build_setting
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="evaluate")

@@ -8,15 +8,15 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import hydra
 from omegaconf import DictConfig
 
-from agents.config import plain_errors, start
-from agents.jobs import run_command
+from video_attack.agents.configs.command_line import plain_errors, start
+from video_attack.agents.jobs import run_command
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="train")
 @plain_errors()
 def main(config: DictConfig) -> None:
     """Train, then attack held-out clips."""
-    from agents.training import train
+    from video_attack.agents.training.trainer import train
 
     train(*start(config))
 

@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 from hydra.core.config_store import ConfigStore
 
-from agents.checkpoints import CheckpointError
-from agents.trust import vet
+from video_attack.agents.core.errors import CheckpointError
+from video_attack.agents.trust import vet
 
 log = logging.getLogger(__name__)
 RECORD = "config.yaml"  # a run's own configuration, in its folder

@@ -11,12 +11,16 @@ from hydra._internal.utils import get_args_parser  # the one that hydra.main rea
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from agents.attack_list import attack_names, one_attack_list, to_the_right_attack
-from agents.build import ConfigError
-from agents.carried import CARRIED, carry
-from agents.spelling import at_home, parse, quoted, readable
-from agents.trust import CONF, targets
-from agents.whole_numbers import whole_numbers
+from video_attack.agents.carried import CARRIED, carry
+from video_attack.agents.configs.attack_list import (
+    attack_names,
+    one_attack_list,
+    to_the_right_attack,
+)
+from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.spelling import at_home, parse, quoted, readable
+from video_attack.agents.trust import CONF, targets
+from video_attack.agents.whole_numbers import whole_numbers
 
 
 def arrange(command: str, arguments: Sequence[str]) -> list[str]:

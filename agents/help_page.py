@@ -8,9 +8,9 @@ import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
-from agents.carried import NAME
-from agents.spelling import parse
-from agents.trust import CONF
+from video_attack.agents.carried import NAME
+from video_attack.agents.spelling import parse
+from video_attack.agents.trust import CONF
 
 FRAGMENTS = ("base", "carried", "hydra")
 
@@ -72,7 +72,7 @@ def fits(command: str, preset: str) -> bool:
     file = CONF / "experiment" / f"{preset}.yaml"
     if not file.exists():
         return True
-    from agents.schema import SCHEMAS
+    from video_attack.agents.configs.schema import SCHEMAS
 
     values: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
     return {*values} - {"defaults"} <= {*SCHEMAS[command].__dataclass_fields__}

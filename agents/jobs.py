@@ -8,11 +8,11 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from agents.command_line import arrange, read_options, replaced
-from agents.config import plain_errors, prepare
-from agents.faults import IncompleteError
-from agents.spelling import parse, quoted, readable
-from agents.trust import CONF
+from video_attack.agents.command_line import arrange, read_options, replaced
+from video_attack.agents.configs.command_line import plain_errors, prepare
+from video_attack.agents.core.errors import IncompleteError
+from video_attack.agents.spelling import parse, quoted, readable
+from video_attack.agents.trust import CONF
 
 HYDRAS_OWN = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper")
 

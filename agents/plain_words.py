@@ -7,7 +7,7 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, ValidationError
 
-from agents.carried import NAME
+from video_attack.agents.carried import NAME
 
 NOISE = re.compile(
     r"^\s*(full_key|object_type|reference_type|See https?|Search path|\tprovider)\b.*"

@@ -9,8 +9,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
-from agents.build import ConfigError
-from agents.trust import CONF
+from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.trust import CONF
 
 HOME = re.compile(r"(?<![^=\[,:\s])~[^,\[\]{}]*")  # a value, or one in a list, that begins with ~
 

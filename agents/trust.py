@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from agents.build import ConfigError, locate
+from video_attack.agents.core.build import locate
+from video_attack.agents.core.errors import ConfigError
 
 CONF = Path(__file__).parents[1] / "conf"
 

@@ -6,7 +6,7 @@ from typing import Any, get_args, get_type_hints
 
 from hydra.core.override_parser.types import Override
 
-from agents.schema import SCHEMAS
+from video_attack.agents.configs.schema import SCHEMAS
 
 
 def whole_numbers(command: str, given: Sequence[Override]) -> list[str]:

@@ -8,8 +8,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from agents import config as configuration
-from agents.command_line import arrange, read_options
+from video_attack.agents.command_line import arrange, read_options
+from video_attack.agents.configs import command_line as configuration
 
 ROOT = Path(__file__).parents[1]
 

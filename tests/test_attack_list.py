@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from agents.arena import attack_configs
-from agents.build import ConfigError
-from agents.command_line import arrange
-from agents.config import prepare
 from tests import commands
 from tests.arena_toys import plain, yaml_of
+from video_attack.agents.command_line import arrange
+from video_attack.agents.configs.command_line import prepare
+from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.evaluation.arena import attack_configs
 
 ROOT = Path(__file__).parents[1]
 

@@ -4,24 +4,23 @@ whatever spelling the run is named; what the user says wins; a run that is not t
 import pytest
 import yaml
 
-from agents.build import ConfigError
-from agents.carried import literal
-from agents.checkpoints import CheckpointError
-from agents.policy import Policy
-from envs.game_config import GameConfig
 from tests.commands import a_run, composed
+from video_attack.agents.carried import literal
+from video_attack.agents.core.errors import CheckpointError, ConfigError
+from video_attack.agents.policy.acting import Policy
+from video_attack.envs.game.config import GameConfig
 
 # Each key of these groups differs from what `evaluate.py` composes by itself.
 CHANGED = {
-    "dataset": {"_target_": "envs.datasets.actions.Actions", "seed": 9, "train_clips": 11,
+    "dataset": {"_target_": "video_attack.envs.datasets.actions.Actions", "seed": 9, "train_clips": 11,
                 "validation_clips": 12, "test_clips": 13},
-    "model": {"_target_": "envs.victims.x3d.X3D", "variant": "m", "weights": "w.pt", "frames": 4,
+    "model": {"_target_": "video_attack.envs.victims.x3d.X3D", "variant": "m", "weights": "w.pt", "frames": 4,
               "size": 32, "short_side": 40, "stride": 3, "answers": "topk", "top_k": 2, "head": "h.pt",
               "labels": "${not} \\${one}.txt", "precision": "bf16", "seed": 4},
-    "defence": {"_target_": "envs.victims.defences.chain.chain", "votes": 3, "seed": 8, "steps": [
-        {"_target_": "envs.victims.defences.jpeg.jpeg", "quality": 31},
-        {"_target_": "envs.victims.defences.random_resize.random_resize", "smallest": 0.5}]},
-    "distortion": {"_target_": "envs.distortions.occlusion.occlusion", "severity": 2, "boxes": 7,
+    "defence": {"_target_": "video_attack.envs.victims.defences.chain.chain", "votes": 3, "seed": 8, "steps": [
+        {"_target_": "video_attack.envs.victims.defences.jpeg.jpeg", "quality": 31},
+        {"_target_": "video_attack.envs.victims.defences.random_resize.random_resize", "smallest": 0.5}]},
+    "distortion": {"_target_": "video_attack.envs.distortions.occlusion.occlusion", "severity": 2, "boxes": 7,
                    "fill": "random"},
 }  # fmt: skip
 GAME = ["env.budget=77", "env.cleanup=3", "env.grid=4", "env.sizes=[[1,1]]", "env.windows=[2]",
@@ -127,7 +126,7 @@ def test_a_checkpoint_that_was_not_looked_up_is_refused(run, tmp_path, monkeypat
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
-    from agents.config import start
+    from video_attack.agents.configs.command_line import start
 
     plain = composed("evaluate", "checkpoint=null")
     state = OmegaConf.create({"runtime": {"output_dir": str(tmp_path / "out")}})

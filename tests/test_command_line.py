@@ -10,12 +10,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from agents import jobs
-from agents.build import ConfigError
-from agents.command_line import arrange
-from agents.config import plain_errors, prepare
-from agents.spelling import homes_spelt_out, parse, quoted, readable
 from tests.commands import composed
+from video_attack.agents import jobs
+from video_attack.agents.command_line import arrange
+from video_attack.agents.configs.command_line import plain_errors, prepare
+from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.spelling import homes_spelt_out, parse, quoted, readable
 
 SIGNS = st.text(st.sampled_from("aZ9é数 /~._-=,:()[]{}'\"\\#@!$&*?|<>\t"), min_size=1, max_size=12)
 
@@ -199,7 +199,7 @@ def test_a_sweep_over_checkpoints_takes_each_ones_settings(tmp_path, monkeypatch
     )  # fmt: skip
 
     def main():
-        from agents.carried import offered
+        from video_attack.agents.carried import offered
 
         found.append(Path(str(offered())).name)
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from agents.build import accepted, build_game, locate
-from agents.config import prepare
-from agents.help_page import FRAGMENTS, fits, groups_of, help_page
 from tests.commands import ROOT, composed
+from video_attack.agents.configs.command_line import prepare
+from video_attack.agents.core.build import accepted, locate
+from video_attack.agents.help_page import FRAGMENTS, fits, groups_of, help_page
+from video_attack.agents.setup.setting import build_game
 
 CONF = ROOT / "conf"
 COMMANDS = {

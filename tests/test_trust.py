@@ -13,28 +13,42 @@ import pytest
 import torch
 import yaml
 
-from agents import transfer, verify
-from agents.attacks.base import Rules
-from agents.attacks.marl import Marl
-from agents.checkpoints import CheckpointError
-from agents.plain_state import with_arrays, with_tensors
-from agents.policy import Policy, PolicyError
-from agents.report.html import write_report
-from agents.report.run_files import read_clip
-from agents.trust import TrustError, dotted, inside, vet
-from envs.distortions.gaussian_noise import gaussian_noise
-from envs.game_config import GameConfig
-from envs.victims.base import VictimError
-from envs.victims.weights import load_state
 from tests.commands import ROOT, a_run, composed
 from tests.test_html_report import make_run, record
 from tests.toys import brighten
+from video_attack.agents.attacks.base import Rules
+from video_attack.agents.attacks.play.marl import Marl
+from video_attack.agents.audit import transfer, verify
+from video_attack.agents.core.errors import CheckpointError, PolicyError
+from video_attack.agents.plain_state import with_arrays, with_tensors
+from video_attack.agents.policy.acting import Policy
+from video_attack.agents.report.html.page import write_report
+from video_attack.agents.report.run_files import read_clip
+from video_attack.agents.trust import TrustError, dotted, inside, vet
+from video_attack.envs.distortions.gaussian_noise import gaussian_noise
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.weights import load_state
 
 POPEN = {"_target_": "subprocess.Popen", "args": ["touch", "HIT"]}
 MODEL = {"answers": "scores", "top_k": 5}
-FUNCTION = {"_target_": "envs.victims.function.Function", "function": "os.system", **MODEL}
-CHAIN = {"_target_": "envs.victims.defences.chain.chain", "votes": 1, "seed": 0, "steps": [POPEN]}
-JPEG = {"_target_": "envs.victims.defences.jpeg.jpeg", "quality": 75, "votes": 1, "seed": 0}
+FUNCTION = {
+    "_target_": "video_attack.envs.victims.function.Function",
+    "function": "os.system",
+    **MODEL,
+}
+CHAIN = {
+    "_target_": "video_attack.envs.victims.defences.chain.chain",
+    "votes": 1,
+    "seed": 0,
+    "steps": [POPEN],
+}
+JPEG = {
+    "_target_": "video_attack.envs.victims.defences.jpeg.jpeg",
+    "quality": 75,
+    "votes": 1,
+    "seed": 0,
+}
 
 
 @pytest.mark.parametrize(
@@ -47,13 +61,13 @@ JPEG = {"_target_": "envs.victims.defences.jpeg.jpeg", "quality": 75, "votes": 1
         ({"dataset": {"_target_": "os.system", "command": "touch HIT"}}, "os.system"),
         ({"model": {"_target_": "strangers.Net", **MODEL}}, "strangers.Net"),
         ({"model": FUNCTION}, "calls the function that model.function names"),
-        ({"model": {"_target_": "envs.victims.torchscript.TorchScript", "path": "x", **MODEL}}, "code"),
-        ({"model": {"_target_": "envs.victims.exported.Exported", "path": "x", **MODEL}}, "unpickles"),
-        ({"model": {"_target_": "envs.victims.endpoint.Endpoint", "url": "http://evil.example", "classes": 3,
+        ({"model": {"_target_": "video_attack.envs.victims.torchscript.TorchScript", "path": "x", **MODEL}}, "code"),
+        ({"model": {"_target_": "video_attack.envs.victims.exported.Exported", "path": "x", **MODEL}}, "unpickles"),
+        ({"model": {"_target_": "video_attack.envs.victims.endpoint.Endpoint", "url": "http://evil.example", "classes": 3,
                     "token_env": "SECRET", **MODEL}}, "secret"),
         # Of this project, but no choice of that group.
-        ({"distortion": {"_target_": "envs.victims.weights.load_state", "severity": 5}}, "load_state"),
-        ({"defence": {**JPEG, "_target_": "agents.files.write_whole"}}, "write_whole"),
+        ({"distortion": {"_target_": "video_attack.envs.victims.weights.load_state", "severity": 5}}, "load_state"),
+        ({"defence": {**JPEG, "_target_": "video_attack.agents.core.files.write_whole"}}, "write_whole"),
         ({"model": {"_target_": ["subprocess.Popen"], **MODEL}}, "subprocess.Popen"),
         ({"distortion": {"_target_": {"_target_": "os.system"}, "severity": 5}}, "os.system"),
     ],
@@ -93,14 +107,14 @@ def test_naming_a_component_does_not_let_its_values_run_anything(tmp_path) -> No
 )  # fmt: skip
 def test_no_interpolation_of_a_folder_is_resolved(tmp_path, monkeypatch, text) -> None:
     monkeypatch.setenv("SECRET", "hush")
-    model = {"_target_": "envs.victims.tiny3d.Tiny3D", "weights": text, **MODEL}
+    model = {"_target_": "video_attack.envs.victims.tiny3d.Tiny3D", "weights": text, **MODEL}
     run = a_run(tmp_path / "run", model=model)
     for trust in ("trust=false", "trust=true"):
         assert composed("evaluate", f"checkpoint={run}", trust)["model"]["weights"] == text
 
 
 def test_nothing_but_the_groups_is_taken_and_none_speaks_to_hydra(tmp_path) -> None:
-    deep = {"_target_": "envs.victims.tiny3d.Tiny3D", **MODEL,
+    deep = {"_target_": "video_attack.envs.victims.tiny3d.Tiny3D", **MODEL,
             "defaults": [{"override /hydra/launcher": "none"}, "/dataset/kinetics"]}  # fmt: skip
     run = a_run(
         tmp_path / "run", model=deep, hydra={"launcher": {**POPEN, "args": []}},
@@ -133,7 +147,7 @@ def test_only_plain_values_are_taken() -> None:
 def test_the_whole_command_runs_nothing(tmp_path) -> None:
     run = a_run(tmp_path / "run", distortion={**POPEN, "severity": 5, "bufsize": "${oc.env:HOME}"})
     for command in ([ROOT / "evaluate.py", f"checkpoint={run}", "attack=random"],
-                    ["-m", "agents.verify", run]):  # fmt: skip
+                    ["-m", "video_attack.agents.verify", run]):  # fmt: skip
         done = subprocess.run(
             [sys.executable, *map(str, command)], cwd=tmp_path, capture_output=True, text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=120, check=False,
@@ -200,7 +214,7 @@ def test_a_policys_own_distortion_is_looked_at(tmp_path, target) -> None:
      ("defence", CHAIN), ("defence", {"_target_": "os.system", "votes": 1, "seed": 0})],
 )  # fmt: skip
 def test_verification_builds_nothing_of_a_stranger(tmp_path, group, values) -> None:
-    tiny = {"_target_": "envs.victims.tiny3d.Tiny3D", **MODEL}
+    tiny = {"_target_": "video_attack.envs.victims.tiny3d.Tiny3D", **MODEL}
     config = {"model": tiny, "defence": {"_target_": None}, group: values}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     with pytest.raises(SystemExit, match="trust=true"):

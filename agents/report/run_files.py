@@ -11,9 +11,9 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from agents.trust import inside
-from envs.clip import Frames
-from envs.metrics.summary import FILES, MEANS
+from video_attack.agents.trust import inside
+from video_attack.envs.clip import Frames
+from video_attack.envs.metrics.summary import FILES, MEANS
 
 Record = dict[str, Any]
 Notes = Mapping[str, NDArray[np.float32]]

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.clip import Frames, Sampling
+from video_attack.envs.clip import Frames, Sampling
 
 Scores = NDArray[np.float32]
 

@@ -1,0 +1,24 @@
+"""Fine-tune a victim: `video-attack finetune model=... dataset=... [key=value ...]`."""
+
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from video_attack.agents.configs.command_line import plain_errors, start
+from video_attack.agents.finetune.finetune import finetune
+from video_attack.agents.jobs import run_command
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+@hydra.main(version_base=None, config_path=str(CONF), config_name="finetune")
+@plain_errors()
+def main(config: DictConfig) -> None:
+    """Fine-tune."""
+    finetune(*start(config))
+
+
+def run() -> None:
+    """The command line: one sentence for what a user can mend."""
+    run_command("finetune", main)

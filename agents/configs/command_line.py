@@ -1,0 +1,152 @@
+"""Configuration: run folders, what a run must have in common with the one that goes on, errors."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from video_attack.agents.carried import RECORD, forget, offered
+from video_attack.agents.configs.schema import register
+from video_attack.agents.core.checkpoints import LAST, saved
+from video_attack.agents.core.errors import (
+    CheckpointError,
+    ConfigError,
+    IncompleteError,
+    PolicyError,
+)
+from video_attack.agents.core.files import write_whole
+from video_attack.agents.help_page import help_page
+from video_attack.agents.plain_words import explain
+from video_attack.agents.setup.setting import check_setting
+from video_attack.agents.spelling import homes_spelt_out
+from video_attack.envs.datasets.base import DatasetError
+from video_attack.envs.victims.base import VictimError
+
+RUNS = Path("runs")
+EXPECTED = (
+    ConfigError, CheckpointError, PolicyError, DatasetError, VictimError, IncompleteError, OSError,
+)  # fmt: skip
+
+
+def prepare() -> None:
+    """Register schemas and resolvers; to be called before Hydra starts."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that `plain_errors` sees the exception itself
+    register()
+    forget()
+    OmegaConf.register_new_resolver("new_run", new_run, use_cache=True, replace=True)
+    OmegaConf.register_new_resolver("help_page", help_page, replace=True)
+    OmegaConf.register_new_resolver("newest_policy", newest_policy, use_cache=True, replace=True)
+
+
+def new_run(kind: str, resume: bool) -> str:
+    """A new folder for a run, or the newest one of this kind that can go on."""
+    if resume:
+        begun = [folder for folder in sorted(RUNS.glob(f"{kind}-*")) if can_go_on(kind, folder)]
+        if not begun:
+            raise CheckpointError(f"nothing to resume below {RUNS}: start without resume=true")
+        return str(begun[-1])
+    return str(RUNS / f"{kind}-{datetime.now():%Y-%m-%d_%H-%M-%S}-{os.getpid()}")
+
+
+def can_go_on(kind: str, folder: Path) -> bool:
+    """Whether a run's folder holds something to go on with."""
+    if kind == "evaluate":
+        return (folder / RECORD).exists()
+    return bool(saved(folder / "checkpoints")) or (folder / LAST).exists()
+
+
+def newest_policy() -> str | None:
+    """The newest run's policy, or None."""
+    found = sorted(RUNS.glob("train-*/policy.pt"))
+    return str(found[-1]) if found else None
+
+
+def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
+    """Plain configuration and run folder; the configuration is written into the folder.
+
+    Raises:
+        ConfigError: a value out of its range, a component that does not exist, or a folder that
+            holds another run.
+        CheckpointError: nothing to resume there, or a run of other settings.
+    """
+    plain: dict[str, Any] = homes_spelt_out(
+        OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    )
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    if plain.get("checkpoint") != offered() and "checkpoint" in plain:
+        raise ConfigError(
+            f"the settings of checkpoint={plain['checkpoint']} were not looked up: name it in the "
+            "command itself"
+        )
+    check_setting(plain)
+    record = folder / RECORD
+    if plain.get("resume"):
+        if not record.exists():
+            raise CheckpointError(f"{folder} holds no run: start without resume=true")
+        before = yaml.safe_load(record.read_text())
+        refuse_changes(plain, before)
+        now, then = (part.get("attacks") or {} for part in (plain, before))
+        both = {**now, **{name: keys for name, keys in then.items() if name not in now}}
+        kept = {**plain, "attacks": both} if "attacks" in plain else plain
+        write_whole(record, yaml.safe_dump(kept, sort_keys=False).encode())
+    elif record.exists():
+        raise ConfigError(f"{folder} holds a run: go on with resume=true, or name another run_dir")
+    else:
+        # Last and whole: a folder that holds it can go on.
+        write_whole(record, yaml.safe_dump(plain, sort_keys=False).encode())
+    return plain, folder
+
+
+def refuse_changes(new: dict[str, Any], old: dict[str, Any], path: str = "") -> None:
+    """Raise CheckpointError at the first setting that may not change when a run goes on."""
+    free = {
+        "resume",
+        "run_dir",
+        "queries",
+        "clips",
+        "examples",
+        "side_by_side",
+        "threads",
+        "keep",
+        "cluster",
+        "workers",
+        "worker_gpus",
+        "ray_address",
+        "checkpoint",  # an attack that uses it names it among its own keys
+        "trust",
+    }
+    for key in sorted(new.keys() | old.keys()):
+        if not path and key in free:
+            continue
+        if path == "attacks." and not (key in new and key in old):
+            continue  # an attack more, or one less
+        now, then = new.get(key), old.get(key)
+        if isinstance(now, dict) and isinstance(then, dict):
+            refuse_changes(now, then, f"{path}{key}.")
+        elif now != then:
+            raise CheckpointError(
+                f"the run to resume had {path}{key}={then}, now it is {now}: give the same command, "
+                "or start a new run without resume=true"
+            )
+
+
+@contextlib.contextmanager
+def plain_errors() -> Iterator[None]:
+    """End with one sentence, not a traceback, on what a user can mend."""
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as fault:
+        sys.exit(f"error: {explain(fault, EXPECTED)}")
+    except EXPECTED as fault:
+        sys.exit(f"error: {fault}")
+    except KeyboardInterrupt:
+        sys.exit("stopped; it goes on with resume=true")

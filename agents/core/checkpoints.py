@@ -1,0 +1,68 @@
+"""Checkpoints of a training run: written whole or not at all, the newest few kept."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from video_attack.agents.core.errors import CheckpointError
+from video_attack.agents.core.files import save_tensors
+from video_attack.agents.plain_state import put_back, with_tensors
+from video_attack.envs.victims.weights import load_state
+
+if TYPE_CHECKING:  # evaluation reads run folders without Ray
+    from ray.rllib.algorithms.algorithm import Algorithm
+
+
+STATE = "rllib.pt"  # RLlib's state in a checkpoint, without pickled code
+LAST = "last.pt"  # the one checkpoint of a fine-tuning run
+
+
+def save(algo: Algorithm, folder: Path, state: dict[str, Any], keep: int) -> None:
+    """Save RLlib's state and our counters below `folder`, then drop all but the newest `keep`.
+
+    Raises:
+        OSError: the disk is full or cannot be written; older checkpoints are kept.
+    """
+    final = folder / f"iteration_{state['iteration']:06d}"
+    temporary = folder / f".{final.name}.part"
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        save_tensors(temporary / STATE, with_tensors(algo.get_state()))
+        (temporary / "state.json").write_text(json.dumps(state))
+        shutil.rmtree(final, ignore_errors=True)
+        temporary.rename(final)
+    except OSError as fault:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise OSError(
+            f"cannot write the checkpoint {final} ({fault}): free some space, then start again with "
+            "resume=true; the checkpoint before it is kept"
+        ) from fault
+    for old in saved(folder)[:-keep]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def saved(folder: Path) -> list[Path]:
+    """Complete checkpoints, oldest first."""
+    return sorted(p.parent for p in folder.glob("iteration_*/state.json"))
+
+
+def restore(algo: Algorithm, folder: Path) -> dict[str, Any]:
+    """Restore the newest checkpoint into an algorithm; returns our counters."""
+    newest = saved(folder)[-1]
+    put_back(algo, load_state(newest / STATE))
+    return read_state(folder)
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """Our counters in the newest checkpoint.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    if not saved(folder):
+        raise CheckpointError(f"{folder} holds no checkpoint: start without resume=true")
+    return json.loads((saved(folder)[-1] / "state.json").read_text())
