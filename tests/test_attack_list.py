@@ -3,13 +3,11 @@
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import OmegaConf
 
+from tests import commands
 from tests.arena_toys import plain, yaml_of
-from video_attack.agents.configs import command_line as configuration
-from video_attack.agents.configs.attack_list import spread_attacks
+from video_attack.agents.configs.arrange import arrange
+from video_attack.agents.configs.command_line import prepare
 from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.evaluation.arena import attack_configs
 
@@ -17,29 +15,41 @@ ROOT = Path(__file__).parents[1]
 
 
 def composed(*arguments):
-    configuration.prepare()
-    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
-        found = compose("evaluate", spread_attacks([*arguments, "checkpoint=x", "run_dir=x"]))
-    GlobalHydra.instance().clear()
-    return OmegaConf.to_container(found, resolve=True)
+    return commands.composed("evaluate", *arguments, "checkpoint=null")
 
 
 @pytest.mark.parametrize(
-    "form", ["attack=random,marl", "attack=[random, marl]", "attack='random,marl,'"]
+    "form",
+    [
+        "attack=random,marl",
+        "attack=[random, marl]",
+        "attack='random,marl,'",
+        'attack=["random",marl]',
+    ],
 )
 def test_a_list_of_attacks_reaches_each_ones_keys(form):
     found = composed(form, "attacks.marl.greedy=true", "attacks.random.codec_in_loop=h264:23")
     assert found["attack"] is None and list(found["attacks"]) == ["random", "marl"]
     assert found["attacks"]["marl"]["greedy"] is True
-    assert found["attacks"]["marl"]["policy"] == "x"
+    assert found["attacks"]["marl"]["policy"] is None  # as the checkpoint
     assert found["attacks"]["random"]["codec_in_loop"] == "h264:23"
 
 
 def test_one_attack_keeps_its_own_keys_and_may_be_joined_by_another_of_its_kind():
     found = composed("attack=marl", "attack.greedy=true", "attack.codec_in_loop=h264:5",
                      "+attack@attacks.drawn=marl", "attacks.drawn.greedy=false")  # fmt: skip
-    assert found["attack"]["greedy"] is True and found["attack"]["codec_in_loop"] == "h264:5"
-    assert found["attacks"]["drawn"]["greedy"] is False
+    one, other = found["attacks"]["marl"], found["attacks"]["drawn"]
+    assert one["greedy"] is True and one["codec_in_loop"] == "h264:5"
+    assert other["greedy"] is False and "codec_in_loop" not in other
+
+
+def test_an_attack_without_a_package_of_its_own_is_addressed_as_before(tmp_path):
+    (tmp_path / "attack").mkdir()
+    (tmp_path / "attack/theirs.yaml").write_text("_target_: tests.arena_toys.Ramp\nstep: 20\n")
+    found = commands.composed("evaluate", f"hydra.searchpath=[file://{tmp_path}]", "attack=theirs",
+                              "attack.step=1e1", "checkpoint=null")  # fmt: skip
+    assert found["attack"] == {"_target_": "tests.arena_toys.Ramp", "step": 10}
+    assert found["attacks"] == {}
 
 
 def test_a_surrogate_is_any_model_of_the_configuration():
@@ -55,11 +65,11 @@ def test_a_surrogate_is_any_model_of_the_configuration():
 
 
 def test_overrides_stay_together_among_the_options():
-    given = ["--config-dir", "c", "model=toy", "attack=a,b", "seed=1"]
-    spread = ["~attack", "+attack@attacks.a=a", "+attack@attacks.b=b"]
-    assert spread_attacks(given) == ["--config-dir", "c", "model=toy", *spread, "seed=1"]
-    for untouched in (["--multirun", "attack=a,b"], ["seed=1"], ["attack=a"]):
-        assert spread_attacks(untouched) == untouched
+    prepare()
+    given = ["--config-dir", "tests/conf", "model=toy", "attack=square,nes", "seed=1"]
+    assert arrange("evaluate", given) == [*given[:3], "attack=[square,nes]", "seed=1"]
+    swept = ["--multirun", "attack=square,nes"]
+    assert arrange("evaluate", swept) == swept
 
 
 @pytest.mark.parametrize(
@@ -71,14 +81,20 @@ def test_overrides_stay_together_among_the_options():
             "attack=square,nes attack.p=1",
             r"attack\.p=1: of which attack\? Write attacks\.square\.p=1",
         ),
-        ("attack=square,nes attacks.simba.p=1", "simba is not among attack=square,nes"),
-        ("attack=square attacks.square.p=1", r"write attack\.p=1"),
-        ("attacks.square.p=1", r"write attack\.p=1"),
+        ("attack=square,nes attacks.simba.p=1", r"simba is not among the .*\(square, nes\)"),
+        ("attacks.square.p=1", r"square is not among the .*\(marl\): write attacks\.marl\.p"),
+        ("attack=[none,square]", "run it without other attacks"),
     ],
 )
 def test_what_a_list_cannot_mean_is_said(given, words):
     with pytest.raises(ConfigError, match=words):
-        spread_attacks(given.split())
+        composed(*given.split())
+
+
+def test_the_keys_of_one_attack_are_reached_by_its_name_and_without():
+    for key in ("attack.p_init", "attacks.square.p_init"):
+        found = composed("attack=square", f"{key}=0.1")
+        assert found["attacks"]["square"]["p_init"] == 0.1
 
 
 def test_each_shipped_attack_goes_by_the_name_of_its_file():
@@ -92,3 +108,4 @@ def test_each_shipped_attack_goes_by_the_name_of_its_file():
 def test_the_margin_is_the_runs_whoever_it_is_told_to(attacks):
     found = composed(attacks, "attack.margin=0.5")
     assert found["margin"] == 0.5 and "margin" not in (found["attack"] or {})
+        assert list(composed(f"attack={path.stem}")["attacks"]) == [path.stem]

@@ -1,6 +1,5 @@
 """Protects what users type: overrides are typed and checked, errors are one sentence that names
-the key and what is allowed, shipped configuration is complete and commented, and an evaluation
-takes over the settings of its policy's run."""
+the key and what is allowed, and shipped configuration is complete and commented."""
 
 import runpy
 import subprocess
@@ -158,13 +157,6 @@ def test_lpips_is_off_unless_named(composed) -> None:
     assert [named[key] for key in LPIPS] == ["a.pth", "b.pth"]
 
 
-def test_a_preset_of_the_run_can_be_left_out(tmp_path) -> None:
-    (tmp_path / "overrides.yaml").write_text(yaml.safe_dump(["experiment=linf", "model=i3d"]))
-    point = f"checkpoint={tmp_path}"
-    assert config.carry_settings([point]) == [point, "experiment=linf", "model=i3d"]
-    assert config.carry_settings([point, "experiment=null"]) == [point, "model=i3d"]
-
-
 def test_attacks_may_be_added_to_a_run_but_not_changed() -> None:
     old = {"attacks": {"square": {"p_init": 0.8}}, "checkpoint": None}
     more = {"attacks": {"square": {"p_init": 0.8}, "marl": {"policy": "p.pt"}}, "checkpoint": "p"}
@@ -173,15 +165,3 @@ def test_attacks_may_be_added_to_a_run_but_not_changed() -> None:
         config.refuse_changes({"attacks": {"square": {"p_init": 0.1}}}, old)
     with pytest.raises(CheckpointError, match="policy"):
         config.refuse_changes({"attacks": {"marl": {"policy": "q.pt"}}}, more)
-
-
-def test_evaluation_takes_over_the_runs_settings_unless_told_otherwise(tmp_path) -> None:
-    said = ["model=i3d", "model.head=h.pt", "dataset=ucf101", "dataset.split=2", "algo.lr=1"]
-    (tmp_path / "overrides.yaml").write_text(yaml.safe_dump(said))
-    (tmp_path / "policy.pt").touch()
-    point = f"checkpoint={tmp_path / 'policy.pt'}"
-    assert config.carry_settings([point]) == [point, *said[:4]]
-    assert config.carry_settings([f"checkpoint={tmp_path}", "dataset=actions"]) == [
-        f"checkpoint={tmp_path}", "dataset=actions", *said[:2],
-    ]  # fmt: skip
-    assert "dataset.split=2" not in config.carry_settings([point, "dataset.split=3"])

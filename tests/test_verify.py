@@ -17,6 +17,7 @@ from video_attack.agents.audit import verify
 from video_attack.agents.video.write import write_video
 from video_attack.envs.metrics.norms import norms
 
+TRUST = "trust=true"  # the victim is of tests
 CONFIG = {
     "model": {"_target_": "tests.toys.BrightnessVictim", "answers": "scores", "top_k": 5},
     "defence": {"_target_": None},
@@ -70,7 +71,7 @@ def falsify(folder, place=2, /, **changes):
 
 
 def test_a_true_run_passes(run, capsys):
-    assert verify.main([str(run)]) == 0
+    assert verify.main([str(run), TRUST]) == 0
     out = capsys.readouterr().out
     assert "all records agree" in out
     cells = [line.split() for line in out.splitlines()]
@@ -111,7 +112,7 @@ def test_the_victim_is_asked_once_about_each_file(run):
 )
 def test_a_false_record_is_found_and_named(run, capsys, place, changes, words):
     falsify(run, place, **changes)
-    assert verify.main([str(run)]) == 1
+    assert verify.main([str(run), TRUST]) == 1
     lines = capsys.readouterr().out.splitlines()
     clip = changes.get("id", "miss" if place == 0 else "hit")
     found = [line for line in lines if line.startswith(f"square, clip {clip}: ")]
@@ -122,14 +123,14 @@ def test_a_false_record_is_found_and_named(run, capsys, place, changes, words):
 
 def test_a_targeted_success_passes(run):
     falsify(run, 2, target=1)
-    assert verify.main([str(run)]) == 0
+    assert verify.main([str(run), TRUST]) == 0
 
 
 def test_a_changed_file_is_found(run, capsys):
     clip = dark_frames(3, (8, 32, 32, 3))
     clip[4:8, 8:16, 8:16] = 255  # flips the label too, by more than was said
     write_video(run / "clips/square/hit.mkv", clip, codec="ffv1")
-    assert verify.main([str(run)]) == 1
+    assert verify.main([str(run), TRUST]) == 1
     out = capsys.readouterr().out
     assert "l2=" in out and "levels, more than the bound of 200" in out and "no success" not in out
 
@@ -148,7 +149,7 @@ def test_files_that_are_cut_off_or_of_another_size_are_named(run, capsys):
     file = run / "clips/square/hit.mkv"
     file.write_bytes(file.read_bytes()[:2000])
     write_video(run / "clips/simba/hit.mkv", dark_frames(3, (8, 16, 32, 3)), codec="ffv1")
-    assert verify.main([str(run)]) == 1
+    assert verify.main([str(run), TRUST]) == 1
     out = capsys.readouterr().out
     assert "square, clip hit: its files cannot be checked" in out
     assert "simba, clip hit: its files cannot be checked (clips/simba/hit.mkv has not the 8" in out
@@ -166,9 +167,9 @@ def test_a_success_through_a_codec_is_asked_through_it(run, capsys):
     write_video(run / "clips/square/hit.mkv", clip, codec="ffv1")
     falsify(run, 2, **norms(clean, clip))
     (run / "config.yaml").write_text(yaml.safe_dump({**CONFIG, "bound": {"eps": None}}))
-    assert verify.main([str(run)]) == 0
+    assert verify.main([str(run), TRUST]) == 0
     falsify(run, 2, codec_in_loop="h264:51")
-    assert verify.main([str(run)]) == 1
+    assert verify.main([str(run), TRUST]) == 1
     out = capsys.readouterr().out
     assert "no success" in out and "ffv1=" not in out
 
@@ -183,12 +184,12 @@ def test_a_success_through_a_codec_is_asked_through_it(run, capsys):
 def test_broken_records_are_named(run, text, words):
     (run / "records.jsonl").write_text(text)
     with pytest.raises(SystemExit, match=words):
-        verify.main([str(run)])
+        verify.main([str(run), TRUST])
 
 
 def test_no_record_is_no_success(run, capsys):
     (run / "records.jsonl").write_text("")
-    assert verify.main([str(run)]) == 1
+    assert verify.main([str(run), TRUST]) == 1
     assert "holds no record" in capsys.readouterr().out
 
 
@@ -203,7 +204,7 @@ def test_a_folder_without_a_run_is_one_sentence(tmp_path):
 @pytest.mark.parametrize(("l2", "status"), [({}, 0), ({"l2": 0.5}, 1)])
 def test_the_command_ends_with_a_status(run, monkeypatch, capsys, l2, status):
     falsify(run, 2, **l2)
-    monkeypatch.setattr(sys, "argv", ["verify", str(run)])
+    monkeypatch.setattr(sys, "argv", ["verify", str(run), TRUST])
     with pytest.raises(SystemExit) as end:
         runpy.run_module("video_attack.agents.audit.verify", run_name="__main__")
     assert end.value.code == status
@@ -218,6 +219,7 @@ def test_it_shares_nothing_with_what_it_checks():
         "from video_attack.agents.core.errors import USER_ERRORS",
         "from video_attack.agents.evaluation.codec_in_loop import parse_codec",
         "from video_attack.agents.setup.setting import make_victim",
+        "from video_attack.agents.core.trust import inside, vet",
         "from video_attack.envs.victims.base import Victim",
     ]
 

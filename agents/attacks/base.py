@@ -38,6 +38,7 @@ class Rules:
         frames: frames of a clip.
         bound: where attacked clips may lie.
         margin: how far past the boundary a success must be, in nats; see `Goal.beyond`.
+        trust: what a policy's file names may be run, though it is no component of this project.
     """
 
     game: GameConfig
@@ -47,11 +48,7 @@ class Rules:
     frames: int
     bound: BoundConfig = field(default_factory=BoundConfig)
     margin: float = 0.0
-
-    @property
-    def eps(self) -> int | None:
-        """The Linf bound in levels, or None."""
-        return self.bound.eps
+    trust: bool = False
 
 
 @dataclass

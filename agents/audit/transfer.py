@@ -42,6 +42,7 @@ def transfer(folder: Path, records: Sequence[Record], victim: Victim) -> tuple[i
 
     Raises:
         ConfigError: the clips have another size than this victim's.
+        TrustError: a record names a file outside of the folder.
     """
     names = {name: index for index, name in enumerate(victim.classes)}
     sampling = victim.sampling
@@ -52,7 +53,7 @@ def transfer(folder: Path, records: Sequence[Record], victim: Victim) -> tuple[i
         if record["class"] not in names:
             continue
         label = names[record["class"]]
-        clean, clip = (read_clip(folder / record[key]) for key in ("clean_file", "clip_file"))
+        clean, clip = (read_clip(folder, record[key]) for key in ("clean_file", "clip_file"))
         if clip.shape != wanted:
             raise ConfigError(
                 f"the clips are {clip.shape}, this victim takes {wanted}: name one of the same size "

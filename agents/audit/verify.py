@@ -1,4 +1,4 @@
-"""Verify a run from its files alone: `python -m video_attack.agents.verify RUN_FOLDER`.
+"""Verify a run from its files alone: `python -m video_attack.agents.verify RUN_FOLDER [trust=true]`.
 
 Reads the records, decodes the stored clips, asks the victim about each once, and recomputes what the
 records claim. Nothing but the victim (and the codec, where one was put before it) is shared with what
@@ -19,6 +19,7 @@ import yaml
 from numpy.typing import NDArray
 
 from video_attack.agents.core.errors import USER_ERRORS
+from video_attack.agents.core.trust import inside, vet
 from video_attack.agents.evaluation.codec_in_loop import parse_codec
 from video_attack.agents.setup.setting import make_victim
 from video_attack.envs.text_file import read_text
@@ -54,7 +55,8 @@ class Asker:
         Raises:
             ValueError: they are not what the victim takes.
         """
-        with av.open(str(self.folder / name)) as file:
+        # As what it should be: other formats may name further files and addresses.
+        with av.open(str(inside(self.folder, name)), format="matroska") as file:
             found = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
         wanted = self.victim.sampling
         if {len(found), *(f.shape for f in found)} != {wanted.frames, (wanted.size,) * 2 + (3,)}:
@@ -237,11 +239,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m video_attack.agents.verify", description=__doc__
     )
     parser.add_argument("run_folder", type=Path, help="a run of evaluate.py")
-    folder = parser.parse_args(arguments).run_folder
+    parser.add_argument(
+        "trust", nargs="?", choices=("trust=true", "trust=false"), default="trust=false",
+        help="true: run components that the folder names, though they are not this project's",
+    )  # fmt: skip
+    given = parser.parse_args(arguments)
+    folder = given.run_folder
     try:
         config = yaml.safe_load((folder / "config.yaml").read_text())
+        if not isinstance(config, dict) or not {"model", "defence"} <= config.keys():
+            raise ValueError("config.yaml names no model and defence")
+        if given.trust == "trust=false":
+            for group in ("model", "defence"):
+                vet(group, config[group], folder / "config.yaml")
         table, faults = verify(folder, make_victim(config), config)
-    except (OSError, ValueError, *USER_ERRORS) as fault:
+    except (OSError, ValueError, yaml.YAMLError, *USER_ERRORS) as fault:
         sys.exit(f"error: {folder} cannot be verified ({fault})")
     print(table, *faults, sep="\n")
     print(f"{len(faults)} disagreements" if faults else "all records agree with their files")

@@ -1,7 +1,6 @@
 """Attack held-out clips: `video-attack evaluate [checkpoint=...] [attack=a,b,c] [key=value ...]`."""
 
 import os
-import sys
 
 # Before PyTorch is loaded: idle threads that spin make small networks slow beside other work.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -11,14 +10,9 @@ import torch
 from omegaconf import DictConfig
 
 from video_attack.agents.attacks.no_attack import NoAttack
-from video_attack.agents.configs.attack_list import spread_attacks
-from video_attack.agents.configs.command_line import (
-    CONF,
-    carry_settings,
-    plain_errors,
-    prepare,
-    start,
-)
+from video_attack.agents.configs.command_line import plain_errors, start
+from video_attack.agents.configs.jobs import run_command
+from video_attack.agents.core.trust import CONF
 from video_attack.agents.evaluation.arena import contenders
 from video_attack.agents.evaluation.corruptions import measure
 from video_attack.agents.evaluation.metadata import note_run
@@ -26,7 +20,8 @@ from video_attack.agents.evaluation.runner import evaluate
 from video_attack.agents.setup.setting import build_setting
 
 
-@hydra.main(version_base=None, config_path=CONF, config_name="evaluate")
+@hydra.main(version_base=None, config_path=str(CONF), config_name="evaluate")
+@plain_errors()
 def main(config: DictConfig) -> None:
     """Build, attack (or, with attack=none, classify), report."""
     plain, folder = start(config)
@@ -43,7 +38,4 @@ def main(config: DictConfig) -> None:
 
 def run() -> None:
     """The command line: one sentence for what a user can mend."""
-    with plain_errors():
-        prepare()
-        sys.argv[1:] = spread_attacks(carry_settings(sys.argv[1:]))
-        main()
+    run_command("evaluate", main)

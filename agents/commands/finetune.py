@@ -7,11 +7,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before PyTorch is loaded:
 import hydra
 from omegaconf import DictConfig
 
-from video_attack.agents.configs.command_line import CONF, plain_errors, prepare, start
+from video_attack.agents.configs.command_line import plain_errors, start
+from video_attack.agents.configs.jobs import run_command
+from video_attack.agents.core.trust import CONF
 from video_attack.agents.finetune.finetune import finetune
 
 
-@hydra.main(version_base=None, config_path=CONF, config_name="finetune")
+@hydra.main(version_base=None, config_path=str(CONF), config_name="finetune")
+@plain_errors()
 def main(config: DictConfig) -> None:
     """Fine-tune."""
     finetune(*start(config))
@@ -19,6 +22,4 @@ def main(config: DictConfig) -> None:
 
 def run() -> None:
     """The command line: one sentence for what a user can mend."""
-    with plain_errors():
-        prepare()
-        main()
+    run_command("finetune", main)

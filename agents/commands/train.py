@@ -8,10 +8,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import hydra
 from omegaconf import DictConfig
 
-from video_attack.agents.configs.command_line import CONF, plain_errors, prepare, start
+from video_attack.agents.configs.command_line import plain_errors, start
+from video_attack.agents.configs.jobs import run_command
+from video_attack.agents.core.trust import CONF
 
 
-@hydra.main(version_base=None, config_path=CONF, config_name="train")
+@hydra.main(version_base=None, config_path=str(CONF), config_name="train")
+@plain_errors()
 def main(config: DictConfig) -> None:
     """Train, then attack held-out clips."""
     from video_attack.agents.training.trainer import train
@@ -21,6 +24,4 @@ def main(config: DictConfig) -> None:
 
 def run() -> None:
     """The command line: one sentence for what a user can mend."""
-    with plain_errors():
-        prepare()
-        main()
+    run_command("train", main)

@@ -1,77 +1,106 @@
-"""Several attacks in one command: `attack=a,b,c` in the words that Hydra knows."""
+"""The attacks of a command, in the words that Hydra knows.
+
+Hydra's own list is `attack=[a,b]`, each attack's keys standing at `attacks.a.key`. Shorter, and turned into
+it here: `attack=a,b`, and `attack.key` where one attack is chosen.
+"""
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hydra.core.override_parser.types import ChoiceSweep, Override
+from omegaconf import DictConfig
 
 from video_attack.agents.core.errors import ConfigError
 
-MULTIRUN = {"-m", "--multirun"}
-OWN = re.compile(r"(attack|attacks\.[^.=]+)\.codec_in_loop=")
-SURROGATE = re.compile(r"(attack|attacks\.[^.=]+)\.surrogate=(\w+)")
+
+@dataclass(frozen=True)
+class Names:
+    """The attacks of a run.
+
+    Attributes:
+        all: by name.
+        bare: one stands at `attack` itself, its file having no `# @package attacks.<name>`.
+    """
+
+    all: tuple[str, ...]
+    bare: bool
 
 
-def spread_attacks(arguments: Sequence[str]) -> list[str]:
-    """A command line whose list of attacks, if any, became one config group an attack.
-
-    `attack=a,b` or `attack=[a,b]` turns into `~attack +attack@attacks.a=a +attack@attacks.b=b`,
-    so that `attacks.a.key=value` reaches the constants of one of them. With one attack that is
-    `attack.key=value`. The key `codec_in_loop`, which is no attack's own, is admitted to each.
-    `attack.margin` is the run's own key `margin`: a success must be the same thing for all attacks.
-    `attack.surrogate=r3d` takes the group `model` for the surrogate of an attack that has one.
-    Hydra's own sweep (`--multirun`), a run an attack, is left alone.
-
-    Args:
-        arguments: the user's overrides.
+def one_attack_list(given: Sequence[Override]) -> list[str]:
+    """Overrides in which several attacks are Hydra's list.
 
     Raises:
-        ConfigError: an attack is named twice or cannot be among others, or a key is addressed to
-            the wrong one.
+        ConfigError: an attack is named twice, or cannot be among others.
     """
-    arguments = [f"+{a}" if OWN.match(a) else a for a in arguments]
-    arguments = [
-        a.removeprefix("attack.") if a.startswith("attack.margin=") else a for a in arguments
-    ]
-    if MULTIRUN & set(arguments):
-        return [_surrogate(a) for a in arguments]
-    chosen = [a for a in arguments if a.startswith("attack=")]
-    names = (
-        [n for n in re.split(r"[,\s\[\]'\"]+", chosen[-1].partition("=")[2]) if n] if chosen else []
-    )
-    _check(names, [a.lstrip("+") for a in arguments])
-    if len(names) < 2:
-        one = [f"attack={names[0]}" if names and a == chosen[-1] else a for a in arguments]
-        return [_surrogate(a) for a in one]
-    spread = ["~attack", *(f"+attack@attacks.{name}={name}" for name in names)]
-    place = arguments.index(chosen[-1])  # overrides must stay together among the options
-    before, after = (
-        [_surrogate(a) for a in part if a not in chosen]
-        for part in (arguments[:place], arguments[place:])
-    )
-    return [*before, *spread, *after]
+    lines = [str(override.input_line) for override in given]
+    for place, override in enumerate(given):
+        if override.key_or_group != "attack" or override.package or override.is_delete():
+            continue
+        value = override.value()
+        parts = value.list if isinstance(value, ChoiceSweep) else [value]
+        names = [n for part in parts for n in re.split(r"[,\s\[\]'\"]+", str(part)) if n]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise ConfigError(f"attack={','.join(names)}: name {twice} once")
+        if len(names) > 1 and "none" in names:
+            raise ConfigError(
+                "attack=none measures without an attacker: run it without other attacks"
+            )
+        if value is not None:
+            lines[place] = f"attack=[{','.join(names)}]"
+    return lines
 
 
-def _surrogate(argument: str) -> str:
-    """`attack.surrogate=r3d` in Hydra's words; any other argument as it is."""
-    found = SURROGATE.fullmatch(argument)
-    return f"model@{found[1]}.surrogate={found[2]}" if found else argument
+def attack_names(run: DictConfig) -> Names:
+    """The attacks of a composed configuration."""
+    return Names(tuple(map(str, run.attacks)), run.attack is not None)
 
 
-def _check(names: Sequence[str], arguments: Sequence[str]) -> None:
-    """Raise ConfigError at the first thing that these attacks cannot mean."""
-    several = len(names) > 1
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise ConfigError(f"attack={','.join(names)}: name {twice} once")
-    if several and "none" in names:
-        raise ConfigError("attack=none measures without an attacker: run it without other attacks")
-    known = {*names} if several else set()
-    known |= {a.split("@attacks.")[1].split("=")[0] for a in arguments if "@attacks." in a}
-    for argument in arguments:
-        group, _, key = argument.partition(".")
-        if several and group == "attack":
-            raise ConfigError(f"{argument}: of which attack? Write attacks.{names[0]}.{key}")
-        if group == "attacks" and "." in key and key.split(".")[0] not in known:
-            name, _, own = key.partition(".")
-            if several:
-                raise ConfigError(f"{argument}: {name} is not among attack={','.join(names)}")
-            raise ConfigError(f"{argument}: only one attack runs, so write attack.{own}")
+def value_of(line: str) -> str:
+    """What stands after the first equals sign."""
+    return line.partition("=")[2]
+
+
+def to_the_right_attack(given: Sequence[Override], names: Names) -> list[str]:
+    """Overrides with `attack.key` and `attacks.name.key` as they stand in the configuration.
+
+    The key `codec_in_loop`, which is no attack's own, is admitted to each. `attack.margin` is the run's own
+    key `margin`: a success must be the same thing for all attacks. `attack.surrogate=r3d` takes the
+    group `model` for the surrogate of an attack that has one.
+
+    Raises:
+        ConfigError: a key is addressed to no attack, or to the wrong one.
+    """
+    named = {override.package.removeprefix("attacks.") for override in given if override.package}
+    chosen = [name for name in names.all if name not in named]
+    lines = []
+    for override in given:
+        line = str(override.input_line)
+        group, _, key = override.key_or_group.partition(".")
+        if group in ("attack", "attacks") and key:
+            value = line.partition("=")[2]
+            if group == "attack" and not names.bare:
+                if len(chosen) != 1:
+                    several = chosen or ["NAME"]
+                    raise ConfigError(
+                        f"{line}: of which attack? Write attacks.{several[0]}.{key}={value}"
+                    )
+                line = re.sub(r"^([+~]*)attack\.", rf"\g<1>attacks.{chosen[0]}.", line)
+            elif group == "attacks" and key.split(".")[0] not in names.all:
+                name, _, own = key.partition(".")
+                one = "attack" if names.bare else f"attacks.{names.all[0]}" if names.all else "NAME"
+                among = ", ".join(names.all) or "the one attack"
+                raise ConfigError(
+                    f"{line}: {name} is not among the attacks of this run ({among}): write {one}.{own}, "
+                    f"or choose it by attack=[...,{name}]"
+                )
+            key = line.lstrip("+").partition("=")[0]
+            if key.split(".")[-1] == "margin":
+                line = f"margin={value_of(line)}"
+            elif key.split(".")[-1] == "surrogate" and re.fullmatch(r"\w+", value_of(line)):
+                line = f"model@{key}={value_of(line)}"
+            if key.split(".")[-1] == "codec_in_loop":
+                line = f"++{line.lstrip('+')}"
+        lines.append(line)
+    return lines

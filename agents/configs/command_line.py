@@ -1,4 +1,4 @@
-"""Configuration: run folders, settings carried from a run to its evaluation, errors in plain words."""
+"""Configuration: run folders, what a run must have in common with the one that goes on, errors."""
 
 import contextlib
 import os
@@ -12,9 +12,13 @@ import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
+from video_attack.agents.configs.carried import RECORD, forget, offered
+from video_attack.agents.configs.help_page import help_page
+from video_attack.agents.configs.plain_words import explain
 from video_attack.agents.configs.schema import register
+from video_attack.agents.configs.spelling import homes_spelt_out
 from video_attack.agents.core.build import respelled
 from video_attack.agents.core.checkpoints import LAST, saved
 from video_attack.agents.core.errors import (
@@ -28,12 +32,7 @@ from video_attack.agents.setup.setting import check_setting
 from video_attack.envs.datasets.base import DatasetError
 from video_attack.envs.victims.base import VictimError
 
-# conf/ stands beside agents/, in a checkout as in an installed wheel.
-CONF = str(Path(__file__).parents[2] / "conf")
 RUNS = Path("runs")
-RECORD = "config.yaml"  # a run's own configuration, in its folder
-# What an evaluation takes over from the training run of its policy.
-CARRIED = ("dataset", "model", "defence", "distortion", "env", "experiment")
 EXPECTED = (
     ConfigError, CheckpointError, PolicyError, DatasetError, VictimError, IncompleteError, OSError,
 )  # fmt: skip
@@ -43,7 +42,9 @@ def prepare() -> None:
     """Register schemas and resolvers; to be called before Hydra starts."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that `plain_errors` sees the exception itself
     register()
+    forget()
     OmegaConf.register_new_resolver("new_run", new_run, use_cache=True, replace=True)
+    OmegaConf.register_new_resolver("help_page", help_page, replace=True)
     OmegaConf.register_new_resolver("newest_policy", newest_policy, use_cache=True, replace=True)
 
 
@@ -78,8 +79,15 @@ def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
             holds another run.
         CheckpointError: nothing to resume there, or a run of other settings.
     """
-    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment] # a mapping at the top
+    plain: dict[str, Any] = homes_spelt_out(
+        OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    )
     folder = Path(HydraConfig.get().runtime.output_dir)
+    if plain.get("checkpoint") != offered() and "checkpoint" in plain:
+        raise ConfigError(
+            f"the settings of checkpoint={plain['checkpoint']} were not looked up: name it in the "
+            "command itself"
+        )
     check_setting(plain)
     record = folder / RECORD
     if plain.get("resume"):
@@ -94,8 +102,6 @@ def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
     elif record.exists():
         raise ConfigError(f"{folder} holds a run: go on with resume=true, or name another run_dir")
     else:
-        overrides = list(HydraConfig.get().overrides.task)
-        (folder / "overrides.yaml").write_text(yaml.safe_dump(overrides))
         # Last and whole: a folder that holds it can go on.
         write_whole(record, yaml.safe_dump(plain, sort_keys=False).encode())
     return plain, folder
@@ -117,6 +123,7 @@ def refuse_changes(new: dict[str, Any], old: dict[str, Any], path: str = "") -> 
         "worker_gpus",
         "ray_address",
         "checkpoint",  # an attack that uses it names it among its own keys
+        "trust",
     }
     for key in sorted(new.keys() | old.keys()):
         if not path and key in free:
@@ -135,62 +142,14 @@ def refuse_changes(new: dict[str, Any], old: dict[str, Any], path: str = "") -> 
             )
 
 
-def carry_settings(arguments: list[str]) -> list[str]:
-    """Command line of an evaluation, with the settings of its policy's training run added.
-
-    Args:
-        arguments: the user's overrides; one of them wins over the run's for the same key, and a
-            whole group given anew drops all that the run said of that group.
-    """
-    given = {argument.split("=")[0].lstrip("+") for argument in arguments}
-    # The way to have none of the run's, which Hydra cannot be told.
-    arguments = [argument for argument in arguments if argument != "experiment=null"]
-    named = [a.split("=", 1)[1] for a in arguments if a.startswith("checkpoint=")]
-    policy = named[-1] if named else newest_policy()
-    if policy is None:
-        return arguments
-    path = Path(policy)
-    folder = path if path.is_dir() else path.parent
-    if not (folder / "overrides.yaml").exists():
-        return arguments
-    carried = []
-    for override in yaml.safe_load((folder / "overrides.yaml").read_text()):
-        key = override.split("=")[0].lstrip("+")
-        group = key.split(".")[0]
-        if group in CARRIED and key not in given and group not in given:
-            carried.append(override)
-    # Beside the other overrides: the command line may end with an option such as --config-dir.
-    own = [place for place, a in enumerate(arguments) if "=" in a and not a.startswith("-")]
-    end = own[-1] + 1 if own else len(arguments)
-    return arguments[:end] + carried + arguments[end:]
-
-
 @contextlib.contextmanager
 def plain_errors() -> Iterator[None]:
     """End with one sentence, not a traceback, on what a user can mend."""
     try:
         yield
-    except HydraException as fault:
-        sys.exit(f"error: {explain(fault)}")
-    except OmegaConfBaseException as fault:  # our own error, met while resolving a key
-        sys.exit(f"error: {fault.__cause__ or explain(fault)}")
+    except (HydraException, OmegaConfBaseException) as fault:
+        sys.exit(f"error: {explain(fault, EXPECTED)}")
     except EXPECTED as fault:
         sys.exit(f"error: {fault}")
     except KeyboardInterrupt:
         sys.exit("stopped; it goes on with resume=true")
-
-
-def explain(fault: BaseException) -> str:
-    """A Hydra error in one line, with the keys that are allowed where one was unknown."""
-    if isinstance(fault, MissingMandatoryValue):
-        return f"{fault.full_key} has no value: add {fault.full_key}=... to the command"
-    cause = fault.__cause__
-    line = " ".join(str(fault).split())
-    if isinstance(cause, OmegaConfBaseException):
-        key = cause.full_key or cause.key
-        parent = cause.parent_node
-        if isinstance(parent, DictConfig) and cause.key not in parent:
-            allowed = ", ".join(sorted(map(str, parent.keys())))
-            return f"unknown key {key!r}; allowed here: {allowed}"
-        return f"{line} ({' '.join(str(cause.msg).split())}; key {key!r})"
-    return line

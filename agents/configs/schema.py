@@ -92,6 +92,7 @@ class EvaluateConfig(RunConfig):
     margin: float = MISSING
     codec_in_loop: str | None = MISSING
     checkpoint: str | None = MISSING
+    trust: bool = MISSING
     file_check: bool = MISSING
     lpips: str | None = MISSING
     lpips_linear: str | None = MISSING
@@ -120,9 +121,11 @@ class FinetuneConfig:
     run_dir: str = MISSING
 
 
+SCHEMAS = {"train": TrainConfig, "evaluate": EvaluateConfig, "finetune": FinetuneConfig}
+
+
 def register() -> None:
     """Make the schemas known to Hydra."""
     store = ConfigStore.instance()
-    store.store(name="train_schema", node=TrainConfig)
-    store.store(name="evaluate_schema", node=EvaluateConfig)
-    store.store(name="finetune_schema", node=FinetuneConfig)
+    for command, schema in SCHEMAS.items():
+        store.store(name=f"{command}_schema", node=schema)

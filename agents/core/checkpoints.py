@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from video_attack.agents.core.errors import CheckpointError
+from video_attack.agents.core.files import save_tensors
+from video_attack.agents.core.plain_state import put_back, with_tensors
+from video_attack.envs.victims.weights import load_state
 
 if TYPE_CHECKING:  # evaluation reads run folders without Ray
     from ray.rllib.algorithms.algorithm import Algorithm
 
 
+STATE = "rllib.pt"  # RLlib's state in a checkpoint, without pickled code
 LAST = "last.pt"  # the one checkpoint of a fine-tuning run
 
 
@@ -36,9 +40,9 @@ def save(
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        algo.save_to_path(str(temporary.absolute() / "rllib"))
         for name, write in (also or {}).items():
             write(temporary / name)
+        save_tensors(temporary / STATE, with_tensors(algo.get_state()))
         (temporary / "state.json").write_text(json.dumps(state))
         shutil.rmtree(final, ignore_errors=True)
         temporary.rename(final)
@@ -60,7 +64,7 @@ def saved(folder: Path) -> list[Path]:
 def restore(algo: Algorithm, folder: Path) -> dict[str, Any]:
     """Restore the newest checkpoint into an algorithm; returns our counters."""
     newest = saved(folder)[-1]
-    algo.restore_from_path(str(newest.absolute() / "rllib"))
+    put_back(algo, load_state(newest / STATE))
     return read_state(folder)
 
 

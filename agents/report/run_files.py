@@ -11,6 +11,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from video_attack.agents.core.trust import inside
 from video_attack.envs.clip import Frames
 from video_attack.envs.metrics.summary import CHECKS, MEANS, in_clip_order
 
@@ -42,7 +43,7 @@ class Run:
         if None in names:
             return None
         try:
-            clean, clip = (read_clip(self.folder / str(name)) for name in names)
+            clean, clip = (read_clip(self.folder, str(name)) for name in names)
         except (OSError, ValueError):  # PyAV's errors are among these
             return None
         return (clean, clip) if clean.shape == clip.shape else None
@@ -53,7 +54,7 @@ class Run:
         if not name and record.get("clip_file"):
             name = f"notes/{record['attack']}/{Path(record['clip_file']).stem}.npz"
         try:
-            with np.load(self.folder / str(name)) as file:
+            with np.load(inside(self.folder, name)) as file:
                 return {key: file[key] for key in file.files}
         except (OSError, ValueError):
             return {}
@@ -89,9 +90,10 @@ def read_run(folder: Path) -> Run:
     return Run(folder, config, text, origin, records)
 
 
-def read_clip(path: Path) -> Frames:
-    """All pictures of a lossless video, uint8 (T, H, W, 3); raises OSError or ValueError."""
-    with av.open(str(path)) as file:
+def read_clip(folder: Path, name: str) -> Frames:
+    """All pictures of a run's lossless video, uint8 (T, H, W, 3); raises OSError or ValueError."""
+    # As what it should be: other formats may name further files and addresses.
+    with av.open(str(inside(folder, name)), format="matroska") as file:
         return np.stack([f.to_ndarray(format="rgb24") for f in file.decode(video=0)])
 
 

@@ -28,7 +28,8 @@ class Setting:
     """What is attacked, with what, under which rules; built once a process.
 
     Attributes:
-        config: the plain configuration it was built from (groups dataset, model, distortion, env).
+        config: the plain configuration it was built from (groups dataset, model, distortion, env; of an
+            evaluation also bound and trust).
     """
 
     config: Mapping[str, Any]
@@ -60,6 +61,7 @@ class Setting:
         return Rules(
             self.game, self.distort, self.severity, len(self.victim.classes),
             self.victim.sampling.frames, self.bound, self.config.get("margin") or 0.0,
+            bool(self.config.get("trust")),
         )  # fmt: skip
 
     def attack(self, config: Mapping[str, Any], **given: Any) -> Attack:
@@ -68,11 +70,13 @@ class Setting:
 
 
 def build_game(config: Mapping[str, Any]) -> GameConfig:
-    """Game rules from the plain config group `env`."""
+    """Game rules from the plain config group `env`; raises ConfigError for a wrong value or key."""
     try:
         return game_from(config)
-    except ValueError as fault:
-        raise ConfigError(str(fault)) from fault
+    except (ValueError, TypeError) as fault:
+        raise ConfigError(
+            f"env: {fault}" if isinstance(fault, TypeError) else str(fault)
+        ) from fault
 
 
 def build_bound(config: Mapping[str, Any]) -> BoundConfig:

@@ -1,6 +1,7 @@
 """Victim: the black-box classifier under test."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,11 @@ class Victim(ABC):
         answers: what it lets an attacker see: "scores" (all), "topk" (the `top_k` best, with zeros
             for the others) or "label" (the winner as a one-hot vector).
         top_k: classes shown when answers is "topk".
+        needs_trust: what makes a stranger's configuration of it dangerous, as the end of a sentence
+            that begins with its name; None: nothing.
     """
 
+    needs_trust: ClassVar[str | None] = None
     classes: tuple[str, ...]
     sampling: Sampling
     max_batch: int = 32

@@ -93,6 +93,10 @@ class Endpoint(OwnVictim):
         ValueError: a value out of its range.
     """
 
+    needs_trust = (
+        "sends clips, and the secret that model.token_env names, to the server that model.url names"
+    )
+
     def __init__(
         self,
         url: str,

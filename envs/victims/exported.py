@@ -21,6 +21,8 @@ class Exported(FileVictim):
     FileVictim's.
     """
 
+    needs_trust = "unpickles the file that model.path names"
+
     def load(self, file: Path, device: str) -> None:
         """Load the graph; raises VictimError for a file of another kind or with several inputs."""
         self.device = choose_device(device)

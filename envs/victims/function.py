@@ -28,6 +28,8 @@ class Function(OwnVictim):
         VictimError: it cannot be imported or called; see also OwnVictim.
     """
 
+    needs_trust = "calls the function that model.function names"
+
     def __init__(self, function: str, **shared: Any) -> None:
         super().__init__(**shared)
         self.source = function

@@ -19,6 +19,8 @@ class TorchScript(FileVictim):
     source only. Its arguments are FileVictim's.
     """
 
+    needs_trust = "runs the code in the file that model.path names"
+
     def load(self, file: Path, device: str) -> None:
         """Load the module in eval mode; raises VictimError for a file of another kind."""
         self.device = choose_device(device)

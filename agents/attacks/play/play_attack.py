@@ -8,6 +8,7 @@ import numpy as np
 
 from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
 from video_attack.agents.core.build import build_distort
+from video_attack.agents.core.trust import dotted, vet
 from video_attack.agents.policy.acting import Policy
 from video_attack.envs.clip import Frames
 from video_attack.envs.game.episode import Episode
@@ -28,6 +29,7 @@ class PlayAttack(Attack):
 
     Raises:
         PolicyError: no such policy, or one that does not fit.
+        TrustError: it would paint with a distortion that neither this project nor the user names.
     """
 
     def __init__(self, rules: Rules, policy: Policy | str | Path | None = None) -> None:
@@ -39,6 +41,9 @@ class PlayAttack(Attack):
         if policy is not None:
             self.game = policy.game_under(rules.game)
             if rules.bound.kind != "distortion" and policy.distortion:
+                if not rules.trust:
+                    known = [dotted(rules.distort)]
+                    vet("distortion", policy.distortion, "the policy's file", known)
                 self.distort, self._own = build_distort(policy.distortion), True
                 self.severity = policy.distortion["severity"]
         palette = Palette(self.distort, rules.bound, self.game)

@@ -1,0 +1,208 @@
+"""Protects what people type: each spelling that Hydra takes means the same, home folders and whole numbers
+work as they are written, and where an argument cannot be read the message shows the spelling that can."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from tests.commands import composed
+from video_attack.agents import jobs
+from video_attack.agents.configs.arrange import arrange
+from video_attack.agents.configs.command_line import plain_errors, prepare
+from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.configs.spelling import homes_spelt_out, parse, quoted, readable
+
+SIGNS = st.text(st.sampled_from("aZ9é数 /~._-=,:()[]{}'\"\\#@!$&*?|<>\t"), min_size=1, max_size=12)
+
+
+def remedy(argument):
+    """What a shell makes of the spelling that a message shows, or the argument where it can be read."""
+    try:
+        return readable(argument)
+    except ConfigError as fault:
+        found = re.search(r"write (.*?)( for one text with a comma, .*)?$", str(fault), re.S)
+        assert found, fault
+        (word,) = shlex.split(found[1])
+        return word
+
+
+@given(SIGNS)
+@settings(max_examples=400, deadline=None)
+def test_every_path_can_be_given_as_the_message_says(text):
+    assume("=" not in text.lstrip().split(" ")[-1] or " " not in text)  # or it is several keys
+    value = parse(remedy(f"dataset.root={text}")).value()
+    if isinstance(value, str) and not text.startswith(("~", "'", '"')) and "\\" not in text:
+        assert value == text.strip(" \t") or value == text
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
+@settings(max_examples=200, deadline=None)
+def test_a_quoted_text_is_read_as_it_is(text):
+    assert parse(f"key={quoted(text)}").value() == text
+
+
+@pytest.mark.parametrize(
+    "name", ["été", "数据", "a=b", "my videos [1]", "x{1}", "f(x)", "it's", "a,b", "a#b&c"]
+)
+def test_these_names_are_read_or_the_right_spelling_is_shown(name):
+    assert parse(remedy(f"dataset.root=/data/{name}")).value() == f"/data/{name}"
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["dataset.root=~/{}", "dataset.root='~/{}'", 'dataset.root="~/{}"', "+x=~/{}", "run_dir=~/{}"],
+)
+@pytest.mark.parametrize("name", ["videos", "mes vidéos", "数据=1"])
+def test_the_home_folder_is_found(monkeypatch, form, name):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert parse(readable(form.format(name))).value() == f"/home/me/{name}"
+
+
+def test_home_folders_in_lists_and_files_are_found(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    found = parse(readable("dataset.paths=[~/a.mp4,~/ü b.mkv, c.mp4]")).value()
+    assert found == ["/home/me/a.mp4", "/home/me/ü b.mkv", "c.mp4"]
+    assert homes_spelt_out({"a": ["~/x", {"b": "~"}], "c": "~x y", "d": 3}) == {
+        "a": ["/home/me/x", {"b": "/home/me"}], "c": "~x y", "d": 3,
+    }  # fmt: skip
+    assert parse(readable("dataset.root=~nobody_here/x")).value() == "~nobody_here/x"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--attack", "random"], "without dashes, attack=random"),
+        (["--attack=random"], "without dashes, attack=random"),
+        (["-seed", "3"], "without dashes, seed=3"),
+        (["--resume"], "without dashes, resume=true"),
+        (["--side-by-side", "4"], "without dashes, side_by_side=4"),
+        (["--config-dir"], "--config-dir/-cd: expected one argument"),
+        (["--experimental-rerun", "config.pickle"], "unpickles a file"),
+        (["square"], r"do you mean attack=square"),
+        (["attack"], r"write attack=NAME"),
+        (["seed", "=", "3"], "'seed' is no key=value"),
+        (["=3"], "'=3' is no key=value"),
+        (["seed=3 clips=4"], r"more than one key: give clips="),
+        (["seed=1,2"], r"\[1,2\] for a list, or add --multirun"),
+        (["model=[i3d,x3d]"], "model takes one of c3d"),
+        (["model=3"], "model takes one of c3d"),
+        (["my key=3"], "no name of a key"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_said_in_one_sentence(given, words):
+    prepare()
+    with pytest.raises(ConfigError, match=words) as fault:
+        arrange("evaluate", ["checkpoint=null", *given])
+    assert "\n" not in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("1e3", 1000), ("1E3", 1000), ("2.5e2", 250), ("7", 7)]
+)
+def test_whole_numbers_may_be_written_short(text, number):
+    found = composed(
+        "train", f"queries={text}", f"env.budget={text}", f"cluster.cpus={text}", "algo.lr=1e3"
+    )
+    values = found["queries"], found["env"]["budget"], found["cluster"]["cpus"]
+    assert values == (number,) * 3 and {type(value) for value in values} == {int}
+    assert isinstance(found["algo"]["lr"], float)
+
+
+@pytest.mark.parametrize(
+    ("command", "argument", "words"),
+    [
+        ("train", "queries=1.5", "queries=1.5: queries takes a whole number"),
+        ("train", "algo.lr=fast", "algo.lr takes a number"),
+        ("train", "resume=maybe", "resume takes true or false"),
+        ("train", "threads=null", "threads takes a value, not null"),
+        ("train", "env.windows=3", "takes a list"),
+        ("train", "env.reward=3", "takes keys of its own"),
+        ("train", "seed=${oc.env:NO_SUCH}", "environment variable 'NO_SUCH' not found"),
+        ("train", "seed=${sede}", "'sede' not found"),
+        ("train", "bound=linf", "takes no group 'bound'"),
+        ("train", "experiment=mine", "experiment is one of"),
+        ("train", "model=", "there is no such choice"),
+        ("train", "+env.budget=3", "write env.budget=... without +"),
+        ("train", "~env.budgett", "nothing of that name"),
+        ("finetune", "model=i3d", "dataset is not chosen: add dataset=..."),
+        ("evaluate", "checkpoint=/no/such", "no such folder or file"),
+    ],
+)  # fmt: skip
+def test_hydras_words_are_put_in_plain_ones(command, argument, words):
+    with pytest.raises(SystemExit, match=re.escape(words)) as end, plain_errors():
+        composed(command, argument)
+    said = str(end.value)
+    assert said.startswith("error: ") and "\n" not in said
+    for theirs in ("full_key", "object_type", "merging override", "interpolation:", "hydra.cc"):
+        assert theirs not in said
+
+
+@pytest.mark.parametrize("line", ["--help", "--cfg job", "-c job seed=3", "-sc install=bash"])
+def test_options_of_hydra_are_left_as_they_are(line):
+    prepare()
+    assert arrange("train", line.split()) == line.split()
+
+
+def test_a_sweep_goes_on_after_a_run_that_fails_and_names_it(tmp_path, monkeypatch, capsys):
+    seen = []
+
+    def main():
+        seen.append(sys.argv[1:])
+        if "seed=2" in sys.argv:
+            raise ZeroDivisionError("of a component")
+
+    given = [
+        "train.py",
+        "-m",
+        "seed=1,2,3",
+        "env.budget=1e1,many",
+        f"hydra.sweep.dir={tmp_path}",
+        "clips=2",
+    ]
+    monkeypatch.setattr(sys, "argv", given)
+    with pytest.raises(SystemExit) as end:
+        jobs.run_command("train", main)
+    assert [job[0] for job in seen] == ["seed=1", "seed=1", "seed=2", "seed=2", "seed=3", "seed=3"]
+    assert seen[0][1] == "env.budget=10" and seen[0][-1] == f'run_dir="{tmp_path}/0"'
+    assert "2 of 6 runs failed" in str(end.value)
+    for name in ("2 (seed=2 env.budget=1e1): ZeroDivisionError", "3 (seed=2 env.budget=many): "):
+        assert name.replace("1e1", "10.0") in str(end.value)
+    assert "run 5 of 0 to 5: seed=3 env.budget=many" in capsys.readouterr().out
+
+
+def test_a_sweep_that_is_stopped_says_what_remains(tmp_path, monkeypatch):
+    def main():
+        if "seed=2" in sys.argv:
+            with plain_errors():
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(
+        sys, "argv", ["train.py", "-m", "seed=1,2,3,4", f"hydra.sweep.dir={tmp_path}"]
+    )
+    with pytest.raises(SystemExit, match=r"stopped.*not begun: 2 \(seed=3\), 3 \(seed=4\)"):
+        jobs.run_command("train", main)
+
+
+def test_a_sweep_over_checkpoints_takes_each_ones_settings(tmp_path, monkeypatch):
+    from tests.commands import a_run
+
+    runs = [a_run(tmp_path / name, f"env.budget={b}") for name, b in (("a", 21), ("b", 22))]
+    found = []
+    monkeypatch.setattr(
+        sys, "argv", ["evaluate.py", "--multirun", f"checkpoint={runs[0]},{runs[1]},{tmp_path}/none",
+                      f"hydra.sweep.dir={tmp_path}/s"]
+    )  # fmt: skip
+
+    def main():
+        from video_attack.agents.configs.carried import offered
+
+        found.append(Path(str(offered())).name)
+
+    with pytest.raises(SystemExit, match=r"1 of 3 runs failed.*no such folder"):
+        jobs.run_command("evaluate", main)
+    assert found == ["a", "b"]
