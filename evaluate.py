@@ -1,10 +1,10 @@
 """Attack held-out clips: `python evaluate.py [checkpoint=...] [attack=a,b,c] [key=value ...]`."""
 
-import os
-import sys
+from agents.shell import open_shell
 
-# Before PyTorch is loaded: idle threads that spin make small networks slow beside other work.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+open_shell()
+
+import sys
 
 import hydra
 import torch
@@ -14,25 +14,26 @@ from agents.arena import contenders
 from agents.attack_list import spread_attacks
 from agents.attacks.no_attack import NoAttack
 from agents.build import build_setting
-from agents.config import carry_settings, plain_errors, prepare, start
+from agents.config import carry_settings, plain_errors, prepare
 from agents.evaluation import evaluate
 from agents.provenance import note_run
 from agents.robustness import measure
+from agents.run_folder import opened
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="evaluate")
 def main(config: DictConfig) -> None:
     """Build, attack (or, with attack=none, classify), report."""
-    plain, folder = start(config)
-    if plain["threads"]:
-        torch.set_num_threads(plain["threads"])
-    setting = build_setting(plain)
-    attacks = contenders(setting, plain)
-    note_run(setting, plain, folder)
-    if isinstance(attacks[0].method, NoAttack):
-        measure(attacks[0].method.severities, setting, plain, folder)
-    else:
-        evaluate(attacks, setting, plain, folder, resume=plain["resume"])
+    with opened(config) as (plain, folder):
+        if plain["threads"]:
+            torch.set_num_threads(plain["threads"])
+        setting = build_setting(plain)
+        attacks = contenders(setting, plain)
+        note_run(setting, plain, folder)
+        if isinstance(attacks[0].method, NoAttack):
+            measure(attacks[0].method.severities, setting, plain, folder)
+        else:
+            evaluate(attacks, setting, plain, folder, resume=plain["resume"])
 
 
 if __name__ == "__main__":

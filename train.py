@@ -1,14 +1,14 @@
 """Train the two agents: `python train.py [group=choice ...] [key=value ...]`."""
 
-import os
+from agents.shell import open_shell
 
-# Before PyTorch is loaded: idle threads that spin make small networks slow beside other work.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+open_shell()
 
 import hydra
 from omegaconf import DictConfig
 
-from agents.config import plain_errors, prepare, start
+from agents.config import plain_errors, prepare
+from agents.run_folder import opened
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="train")
@@ -16,7 +16,8 @@ def main(config: DictConfig) -> None:
     """Train, then attack held-out clips."""
     from agents.training import train
 
-    train(*start(config))
+    with opened(config) as (plain, folder):
+        train(plain, folder)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from agents.build import ConfigError, check_setting
-from agents.checkpoints import LAST, CheckpointError, saved
+from agents.checkpoints import CheckpointError, begun
 from agents.faults import IncompleteError
 from agents.files import write_whole
 from agents.policy import PolicyError
@@ -43,18 +44,12 @@ def prepare() -> None:
 def new_run(kind: str, resume: bool) -> str:
     """A new folder for a run, or the newest one of this kind that can go on."""
     if resume:
-        begun = [folder for folder in sorted(RUNS.glob(f"{kind}-*")) if can_go_on(kind, folder)]
-        if not begun:
+        found = [folder for folder in sorted(RUNS.glob(f"{kind}-*")) if begun(folder)]
+        if not found:
             raise CheckpointError(f"nothing to resume below {RUNS}: start without resume=true")
-        return str(begun[-1])
-    return str(RUNS / f"{kind}-{datetime.now():%Y-%m-%d_%H-%M-%S}-{os.getpid()}")
-
-
-def can_go_on(kind: str, folder: Path) -> bool:
-    """Whether a run's folder holds something to go on with."""
-    if kind == "evaluate":
-        return (folder / RECORD).exists()
-    return bool(saved(folder / "checkpoints")) or (folder / LAST).exists()
+        return str(found[-1])
+    # By chance, since processes in containers have the same numbers.
+    return str(RUNS / f"{kind}-{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(3)}")
 
 
 def newest_policy() -> str | None:
@@ -66,6 +61,8 @@ def newest_policy() -> str | None:
 def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
     """Plain configuration and run folder; the configuration is written into the folder.
 
+    A run that was stopped before it left anything to go on with begins anew, with `resume` or without.
+
     Raises:
         ConfigError: a value out of its range, a component that does not exist, or a folder that
             holds another run.
@@ -75,18 +72,23 @@ def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
     folder = Path(HydraConfig.get().runtime.output_dir)
     check_setting(plain)
     record = folder / RECORD
-    if plain.get("resume"):
-        if not record.exists():
-            raise CheckpointError(f"{folder} holds no run: start without resume=true")
+    if plain.get("resume") and not record.exists():
+        raise CheckpointError(f"{folder} holds no run: start without resume=true")
+    if plain.get("resume") and begun(folder):
         before = yaml.safe_load(record.read_text())
         refuse_changes(plain, before)
         now, then = (part.get("attacks") or {} for part in (plain, before))
         both = {**now, **{name: keys for name, keys in then.items() if name not in now}}
         kept = {**plain, "attacks": both} if "attacks" in plain else plain
         write_whole(record, yaml.safe_dump(kept, sort_keys=False).encode())
-    elif record.exists():
+    elif record.exists() and begun(folder):
         raise ConfigError(f"{folder} holds a run: go on with resume=true, or name another run_dir")
     else:
+        if record.exists():  # a run that left nothing; what it noted of itself is void
+            for name in ("run.json", "policy.pt"):
+                (folder / name).unlink(missing_ok=True)
+        if plain.get("resume"):
+            plain["resume"] = False
         overrides = list(HydraConfig.get().overrides.task)
         (folder / "overrides.yaml").write_text(yaml.safe_dump(overrides))
         # Last and whole: a folder that holds it can go on.

@@ -135,12 +135,12 @@ def report(found: Mapping[str, list[Record]], setting: Setting, folder: Path) ->
         success_curve_picture(folder / "success.png", curves, setting.game.budget)
     rows = [row(name, records) for name, records in found.items()]
     first = next(iter(found.values()))
-    for name, markdown in (("table.txt", False), ("table.md", True)):
+    for name, markdown in (("table.md", True), ("table.txt", False)):
         parts = [*format_table(rows, markdown), left_out(first), *compare(found, markdown)]
         write_whole(folder / name, ("\n\n".join(parts) + "\n").encode())
-        if not markdown:
-            print(*parts, sep="\n\n")
-    print(f"\nrecords, tables, clips: {folder}\nto look at: {write_report(folder)}")
+    page = write_report(folder)
+    # Shown last, since all that is shown is in the files.
+    print(*parts, f"records, tables, clips: {folder}\nto look at: {page}", sep="\n\n")
 
 
 def left_out(records: Sequence[Record]) -> str:

@@ -1,11 +1,12 @@
 """Fine-tuning: a victim for a data set from a pretrained network."""
 
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before PyTorch is loaded: see train.py
+from agents.shell import open_shell
+
+open_shell()
 
 import hydra
 import numpy as np
@@ -15,10 +16,11 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from agents.build import ConfigError, build
-from agents.config import plain_errors, prepare, start
+from agents.config import plain_errors, prepare
 from agents.files import save_tensors
 from agents.fitting import Task, fit
 from agents.progress import Progress
+from agents.run_folder import opened
 from envs.datasets.base import BadClipError, ClipDataset, DatasetError, load_clips
 from envs.metrics.rates import clopper_pearson
 from envs.victims.base import Victim
@@ -199,7 +201,8 @@ def finetune(config: dict[str, Any], folder: Path) -> Path:
 @hydra.main(version_base=None, config_path=str(CONF), config_name="finetune")
 def main(config: DictConfig) -> None:
     """Fine-tune."""
-    finetune(*start(config))
+    with opened(config) as (plain, folder):
+        finetune(plain, folder)
 
 
 def run() -> None:
