@@ -17,7 +17,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from agents.build import ConfigError, check_setting
 from agents.checkpoints import CheckpointError, begun
-from agents.faults import IncompleteError
+from agents.faults import IncompleteError, in_words
 from agents.files import write_whole
 from agents.policy import PolicyError
 from agents.schema import register
@@ -29,7 +29,7 @@ RECORD = "config.yaml"  # a run's own configuration, in its folder
 # What an evaluation takes over from the training run of its policy.
 CARRIED = ("dataset", "model", "defence", "distortion", "env", "experiment")
 EXPECTED = (
-    ConfigError, CheckpointError, PolicyError, DatasetError, VictimError, IncompleteError, OSError,
+    ConfigError, CheckpointError, PolicyError, DatasetError, VictimError, IncompleteError,
 )  # fmt: skip
 
 
@@ -167,6 +167,8 @@ def plain_errors() -> Iterator[None]:
         sys.exit(f"error: {explain(fault)}")
     except OmegaConfBaseException as fault:  # our own error, met while resolving a key
         sys.exit(f"error: {fault.__cause__ or explain(fault)}")
+    except OSError as fault:
+        sys.exit(f"error: {in_words(fault)}")
     except EXPECTED as fault:
         sys.exit(f"error: {fault}")
     except KeyboardInterrupt:

@@ -18,7 +18,7 @@ from agents.report.examples import SHOWN, write_example
 from agents.report.html import write_report
 from agents.report.pictures import success_curve_picture
 from agents.report.table import format_table, row
-from agents.workers import Alone, Crew
+from agents.workers import Alone, Crew, check_workers
 from envs.datasets.base import DatasetError
 from envs.metrics.summary import success_curve
 
@@ -54,6 +54,8 @@ def evaluate(
         VictimError: a file of LPIPS is missing or does not fit; nothing was attacked.
         IncompleteError: an attack failed; all others, and the report, are done.
     """
+    if "workers" in config:
+        check_workers(config)
     folder.mkdir(parents=True, exist_ok=True)
     if not resume:
         for name in ("clips", "notes", "examples"):

@@ -50,11 +50,11 @@ class Once(logging.Filter):
         """Whether the record is no warning, or a new one; every handler gets the same answer."""
         if record.levelno < logging.WARNING or record.exc_info:
             return True
-        if not hasattr(record, "first"):
+        if not hasattr(record, "said"):
             key = record.name, record.getMessage()
             self._said[key] += 1
-            record.first = self._said[key] == 1
-        return bool(record.first)
+            record.said = self._said[key]
+        return bool(getattr(record, "said", 1) == 1)
 
     def report(self) -> None:
         """Log how often each fact came back, and forget."""

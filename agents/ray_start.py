@@ -5,6 +5,7 @@ import ipaddress
 import logging
 import os
 import secrets
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 GUARD = Path(__file__).with_name("ray_guard.py")
 MARK = "VIDEO_ATTACK_RAY"  # in the environment of each process of our local Ray, and of no other
 LOCAL = "local"
+KNOCK_S = 10.0  # the longest that a cluster may take to accept a connection
 _guards: list[subprocess.Popen[bytes]] = []
 
 
@@ -31,13 +33,13 @@ def start_ray(address: str, cpus: int | None) -> None:
         cpus: logical CPUs of a local Ray; None: as many as the machine has.
 
     Raises:
-        ConfigError: Ray is not installed, cannot be started, or there is no such cluster.
+        ConfigError: Ray cannot be started, or there is no such cluster.
     """
-    try:
-        import ray
-    except ImportError as fault:
-        raise ConfigError(f"Ray cannot be imported ({fault}): install the package ray") from fault
+    import ray
+
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # What Ray's core prints of its own retries; what matters comes as an exception.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     for name in ("ray", "ray.rllib"):
         logging.getLogger(name).setLevel(logging.ERROR)  # it warns of its own API's history
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
@@ -47,6 +49,7 @@ def start_ray(address: str, cpus: int | None) -> None:
                 ray.init(address=LOCAL, num_cpus=cpus, include_dashboard=False, **quiet)
             _say_where_it_listens()
         else:
+            _knock(address)
             ray.init(address=address, **quiet)
     # Whatever it is: nothing has begun, and the first line says it.
     except Exception as fault:
@@ -70,6 +73,13 @@ def _remedy(address: str, fault: Exception, why: str) -> str:
     return f"Ray cannot be started here ({why}): its logs are below /tmp/ray/session_latest/logs"
 
 
+def _knock(address: str) -> None:
+    """Raise OSError at once where nothing listens at HOST:PORT; Ray would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and "/" not in host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
+
+
 @contextlib.contextmanager
 def _closed_to_others() -> Iterator[None]:
     """While a local Ray starts: loopback, a token of our own, and a guard for its processes."""
@@ -91,11 +101,11 @@ def _closed_to_others() -> Iterator[None]:
     before, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False
     os.environ[MARK] = mark
     # Its processes rename themselves, and would write over their environment.
-    os.environ.setdefault("SPT_NOENV", "1")
+    os.environ["SPT_NOENV"] = "1"
     try:
         yield
     finally:
-        del os.environ[MARK]
+        del os.environ[MARK], os.environ["SPT_NOENV"]
         ray_constants.ENABLE_RAY_CLUSTER = before
 
 
@@ -131,7 +141,9 @@ def need(workers: int, cpus: float, gpus: float, asked: str, remedy: str) -> Non
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     room = sum(
         # Rounding: 0.3 of a CPU goes ten times into 3.
-        min((int(node.get(kind, 0) / each + 1e-6) for kind, each in wanted.items()), default=workers)
+        min(
+            (int(node.get(kind, 0) / each + 1e-6) for kind, each in wanted.items()), default=workers
+        )
         for node in nodes
     )
     if room < workers:

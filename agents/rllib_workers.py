@@ -26,14 +26,22 @@ def check_cluster(cluster: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: a value out of its range, more GPUs than there are, or a key without an effect.
     """
-    least = {"runners": 0, "games_per_runner": 1, "runner_cpus": 0, "victim_gpus": 0, "learner_gpus": 0}
+    least = {
+        "runners": 0,
+        "games_per_runner": 1,
+        "runner_cpus": 0,
+        "victim_gpus": 0,
+        "learner_gpus": 0,
+    }
     for key, value in least.items():
         if cluster[key] < value:
             raise ConfigError(f"cluster.{key}={cluster[key]}: must be at least {value}")
     if cluster["cpus"] is not None and cluster["cpus"] < 1:
         raise ConfigError(f"cluster.cpus={cluster['cpus']}: must be at least 1, or null for all")
     if not cluster["sample_timeout_s"] > 0:
-        raise ConfigError(f"cluster.sample_timeout_s={cluster['sample_timeout_s']}: must be above 0")
+        raise ConfigError(
+            f"cluster.sample_timeout_s={cluster['sample_timeout_s']}: must be above 0"
+        )
     if cluster["victim_gpus"] and cluster["victim"] == "inline":
         raise ConfigError(
             f"cluster.victim_gpus={cluster['victim_gpus']:g} is of the victim's actor, and there is none "
@@ -59,7 +67,9 @@ def need_room(cluster: Mapping[str, Any]) -> None:
         ConfigError: it has not.
     """
     runners, each = cluster["runners"], cluster["runner_cpus"]
-    more = f" or set cluster.cpus={math.ceil(runners * each)}" if cluster["address"] == LOCAL else ""
+    more = (
+        f" or set cluster.cpus={math.ceil(runners * each)}" if cluster["address"] == LOCAL else ""
+    )
     need(
         runners, each, 0, f"cluster.runners={runners} with cluster.runner_cpus={each:g}",
         f"ask for fewer runners{more}",

@@ -91,8 +91,6 @@ def _read(file: TextIO) -> str:
     file.seek(0)
     try:
         about = json.loads(file.read())
-        return (
-            f"process {about['pid']} on {about['host']} ({about['command']}), since {about['since']}"
-        )
+        return f"process {about['pid']} on {about['host']} ({about['command']}), since {about['since']}"
     except (ValueError, KeyError, TypeError):  # it has only just taken it
         return "another process"

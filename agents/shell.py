@@ -59,10 +59,10 @@ def lasting(stream: TextIO | None, number: int) -> TextIO:
     if stream is None:  # closed when Python started; `fill_descriptors` has opened it
         return _text(number, "utf-8", line_buffering=True)
     own = sys.__stdout__ if number == 1 else sys.__stderr__
-    if stream is not own or isinstance(getattr(stream.buffer, "raw", None), LastingOutput):
+    if own is None or stream is not own:
         return stream
-    stream.flush()
-    return _text(number, stream.encoding, line_buffering=getattr(stream, "line_buffering", True))
+    own.flush()
+    return _text(number, own.encoding, own.line_buffering)
 
 
 def _text(number: int, encoding: str, line_buffering: bool) -> TextIO:
