@@ -72,16 +72,21 @@ def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
     folder = Path(HydraConfig.get().runtime.output_dir)
     check_setting(plain)
     record = folder / RECORD
+    there = begun(folder)
+    if there and not record.exists():
+        raise ConfigError(
+            f"{folder} holds results, but not the {RECORD} of their run: name another run_dir"
+        )
     if plain.get("resume") and not record.exists():
         raise CheckpointError(f"{folder} holds no run: start without resume=true")
-    if plain.get("resume") and begun(folder):
+    if there and plain.get("resume"):
         before = yaml.safe_load(record.read_text())
         refuse_changes(plain, before)
         now, then = (part.get("attacks") or {} for part in (plain, before))
         both = {**now, **{name: keys for name, keys in then.items() if name not in now}}
         kept = {**plain, "attacks": both} if "attacks" in plain else plain
         write_whole(record, yaml.safe_dump(kept, sort_keys=False).encode())
-    elif record.exists() and begun(folder):
+    elif there:
         raise ConfigError(f"{folder} holds a run: go on with resume=true, or name another run_dir")
     else:
         if record.exists():  # a run that left nothing; what it noted of itself is void

@@ -13,6 +13,7 @@ from typing import Any
 
 from agents.report.compare import compare
 from agents.report.table import format_table, row
+from agents.shell import open_shell
 
 
 def read(files: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
@@ -56,4 +57,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    open_shell()
     main()

@@ -19,6 +19,7 @@ from agents.config import plain_errors, prepare
 from agents.files import write_whole
 from agents.report.layout import lay_out
 from agents.report.run_files import read_clip
+from agents.shell import open_shell
 from envs.metrics.rates import clopper_pearson
 from envs.victims.base import Victim
 
@@ -108,5 +109,6 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    open_shell()
     with plain_errors():
         main(sys.argv[1:])

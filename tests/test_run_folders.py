@@ -106,7 +106,7 @@ def test_what_counts_as_begun(tmp_path) -> None:
     (tmp_path / "checkpoints/.iteration_000001.part").mkdir(parents=True)
     assert not begun(tmp_path)
     for name in ("records.jsonl", "last.pt", "checkpoints/iteration_000001/state.json"):
-        folder = tmp_path / name.replace("/", "_")
+        folder = tmp_path / f"run of {name[:4]}"
         (folder / name).parent.mkdir(parents=True)
         (folder / name).write_text("x\n")
         assert begun(folder)
@@ -124,6 +124,14 @@ def test_a_run_that_left_nothing_begins_anew_with_either_command(words, tmp_path
     again = run("evaluate.py", f"run_dir={tmp_path}")
     assert "holds a run: go on with resume=true" in again.stderr
     assert run("evaluate.py", f"run_dir={tmp_path}", "resume=true").returncode == 0
+
+
+@pytest.mark.parametrize("words", [[], ["resume=true"]])
+def test_results_without_their_configuration_are_not_mixed_with_others(words, tmp_path) -> None:
+    (tmp_path / "records.jsonl").write_text("{}\n")
+    done = run("evaluate.py", f"run_dir={tmp_path}", *words)
+    assert "holds results, but not the config.yaml" in done.stderr
+    assert (tmp_path / "records.jsonl").read_text() == "{}\n"
 
 
 def wait_for(condition, seconds: float = 240) -> None:

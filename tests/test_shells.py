@@ -16,8 +16,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 from shells import ROOT, environment, run, shell
 
+from agents.config import prepare
 from agents.log_file import LogFile, Once
 from agents.progress import Progress
 from agents.shell import LastingOutput
@@ -25,9 +27,9 @@ from agents.shell import LastingOutput
 RESULTS = ("records.jsonl", "records.csv", "table.txt", "table.md", "success.png", "report.html")
 
 
-def complete(folder: Path) -> None:
+def complete(folder: Path, records: int = 4) -> None:
     assert all((folder / name).stat().st_size for name in RESULTS)
-    assert len((folder / "records.jsonl").read_text().splitlines()) == 4
+    assert len((folder / "records.jsonl").read_text().splitlines()) == records
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,13 @@ def test_no_output_is_needed(line, tmp_path) -> None:
     complete(folder)
     for name in ("records.jsonl", "config.yaml"):  # no library's output went into a file of ours
         assert "Traceback" not in (folder / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_training_needs_no_output(tmp_path) -> None:
+    done = shell("$RUN <&- >&- 2>&-", "train.py", f"run_dir={tmp_path}", "clips=4")
+    assert done.returncode == 0
+    complete(tmp_path / "test", records=8)
 
 
 def test_progress_without_a_standard_error(monkeypatch, caplog) -> None:
@@ -114,12 +123,17 @@ def test_training_needs_no_home(home, tmp_path) -> None:
 
 
 @pytest.mark.slow
-def test_training_leaves_nothing_in_the_home(tmp_path) -> None:
+def test_training_is_quiet_and_leaves_nothing_in_the_home(tmp_path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     env = environment(HOME=str(home), RAY_AUTH_TOKEN=None, RAY_AUTH_MODE=None)
-    done = run("train.py", f"run_dir={tmp_path}/run", env=env)
+    # So few steps an iteration that no episode ends in the first ones: figures without a value.
+    few = ["algo.batch=16", "algo.minibatch=16", "queries=150", "validation.every=99"]
+    done = run("train.py", f"run_dir={tmp_path}/run", *few, env=env)
     assert done.returncode == 0, done.stderr
+    first = json.loads((tmp_path / "run/progress.jsonl").read_text().splitlines()[0])
+    assert first["success"] is None
+    assert "NaN" not in done.stdout + done.stderr and "WARNING" not in done.stdout + done.stderr
     assert not (home / "ray_results").exists() and not (home / ".ray").exists()
 
 
@@ -164,6 +178,17 @@ def test_a_log_file_on_a_full_disk_costs_one_sentence(capsys) -> None:
     assert sum("No space left" in line for line in lines) == 1
     assert [line for line in lines if line.startswith("line")] == ["line 0", "line 1", "line 2"]
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate", "finetune"])
+def test_every_run_logs_that_way(name) -> None:
+    prepare()
+    groups = ["dataset=actions", "model=tiny3d"] if name == "finetune" else []
+    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        found = compose(name, [*groups, "run_dir=x"], return_hydra_config=True).hydra.job_logging
+    assert found.handlers.file["class"] == "agents.log_file.LogFile"
+    assert all(found.handlers[kind].filters == ["once"] for kind in ("file", "console"))
+    assert found.root.handlers == ["console", "file"]
 
 
 def test_a_warning_is_said_once_and_counted_after() -> None:
