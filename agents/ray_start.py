@@ -37,11 +37,13 @@ def start_ray(address: str, cpus: int | None) -> None:
     """
     import ray
 
+    if ray.is_initialized():
+        raise ConfigError("Ray runs in this process already: call ray.shutdown() before")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # What Ray's core prints of its own retries; what matters comes as an exception.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     for name in ("ray", "ray.rllib"):
         logging.getLogger(name).setLevel(logging.ERROR)  # it warns of its own API's history
+    # Of workers that die, which `agents.rllib_workers` says in one line.
+    logging.getLogger("ray.rllib.utils.actor_manager").setLevel(logging.CRITICAL)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address == LOCAL:
@@ -70,7 +72,8 @@ def _remedy(address: str, fault: Exception, why: str) -> str:
             f"Ray cannot use its folder for temporary files ({why}): name another one, with a short path, "
             "by RAY_TMPDIR=/a/folder before the command"
         )
-    return f"Ray cannot be started here ({why}): its logs are below /tmp/ray/session_latest/logs"
+    place = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
+    return f"Ray cannot be started here ({why}): {place}/ray/session_latest/logs say more"
 
 
 def _knock(address: str) -> None:

@@ -186,7 +186,7 @@ def test_a_run_that_lives_is_not_resumed_beside_itself(tmp_path) -> None:
 
 @pytest.mark.slow
 def test_two_sweeps_at_once_keep_their_jobs_apart(tmp_path) -> None:
-    words = [*command("evaluate.py", "-m", "seed=1,2"), "clips=2"]
+    python, script, *words = command("evaluate.py", "seed=1,2", "clips=2")
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     sweeps = [
         subprocess.Popen(words, cwd=tmp_path, env=env, stdout=subprocess.PIPE,
