@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.build import Setting
+from agents.build import ConfigError, Setting
 from agents.files import write_whole
 from agents.progress import Progress
 from agents.report.confusion import confusion_picture
@@ -46,8 +46,13 @@ def measure(
         `describe`), one a severity, 0 being clean.
 
     Raises:
+        ConfigError: workers are asked for.
         DatasetError: there is no test clip, or none can be read.
     """
+    if config.get("workers"):
+        raise ConfigError(
+            f"workers={config['workers']}: attack=none is one process's work; leave workers out"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     classes = setting.victim.classes
     distortion = str(setting.config["distortion"]["_target_"]).rpartition(".")[2]

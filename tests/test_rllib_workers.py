@@ -13,9 +13,11 @@ import time
 from pathlib import Path
 
 import pytest
+import ray
 from shells import ROOT, command, descendants, lives, run
 
 from agents.build import ConfigError
+from agents.ray_start import need
 from agents.rllib_workers import check_cluster, iteration
 from agents.workers import check_workers
 from envs.victims.base import VictimError
@@ -56,6 +58,28 @@ def test_workers_that_cannot_be_are_refused(given, words) -> None:
     check_workers(plain)
     with pytest.raises(ConfigError, match=words):
         check_workers({**plain, **given})
+
+
+@pytest.mark.parametrize(
+    ("workers", "cpus", "gpus", "nodes", "room"),
+    [
+        (4, 1, 0, [{"CPU": 2}, {"CPU": 2}], 4),
+        (5, 1, 0, [{"CPU": 2}, {"CPU": 2}], 4),
+        (1, 3, 0, [{"CPU": 2}, {"CPU": 2}], 0),  # enough in all, but on no node
+        (10, 0.3, 0, [{"CPU": 3}], 10),
+        (3, 1, 0.5, [{"CPU": 8, "GPU": 1}, {"CPU": 8}], 2),
+        (2, 0, 0, [{}], 2),  # they need nothing
+    ],
+)
+def test_room_is_counted_node_by_node(workers, cpus, gpus, nodes, room, monkeypatch) -> None:
+    found = [{"Alive": True, "Resources": node} for node in nodes]
+    dead = {"Alive": False, "Resources": {"CPU": 99, "GPU": 99}}
+    monkeypatch.setattr(ray, "nodes", lambda: [*found, dead])
+    if workers <= room:
+        need(workers, cpus, gpus, "x", "ask for fewer")
+        return
+    with pytest.raises(ConfigError, match=rf"x: Ray has .* room for {room} of {workers}: ask for"):
+        need(workers, cpus, gpus, "x", "ask for fewer")
 
 
 class Algorithm:

@@ -189,7 +189,7 @@ def test_two_sweeps_at_once_keep_their_jobs_apart(tmp_path) -> None:
     python, script, *words = command("evaluate.py", "seed=1,2", "clips=2")
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     sweeps = [
-        subprocess.Popen(words, cwd=tmp_path, env=env, stdout=subprocess.PIPE,
+        subprocess.Popen([python, script, "-m", *words], cwd=tmp_path, env=env, stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT, text=True)
         for _ in range(2)
     ]  # fmt: skip
