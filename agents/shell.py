@@ -62,7 +62,8 @@ def lasting(stream: TextIO | None, number: int) -> TextIO:
     if own is None or stream is not own:
         return stream
     own.flush()
-    return _text(number, own.encoding, own.line_buffering)
+    # write_through: PYTHONUNBUFFERED.
+    return _text(number, own.encoding, own.line_buffering or own.write_through)
 
 
 def _text(number: int, encoding: str, line_buffering: bool) -> TextIO:
@@ -84,7 +85,7 @@ def find_home() -> None:
         home = None
     if home is None:
         os.environ["HOME"] = _private_folder()
-    elif not os.access(home, os.W_OK):
+    elif not (home.is_dir() and os.access(home, os.W_OK)):
         os.environ.setdefault("MPLCONFIGDIR", _private_folder())
 
 
