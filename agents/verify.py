@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from agents.build import USER_ERRORS, make_victim
 from agents.codec_in_loop import parse_codec
-from agents.shell import open_shell
 from envs.victims.base import Victim
 
 Record = Mapping[str, Any]
@@ -208,5 +207,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    open_shell()
     sys.exit(main())
