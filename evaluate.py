@@ -1,6 +1,6 @@
 """Attack held-out clips: `python evaluate.py [checkpoint=...] [attack=a,b,c] [key=value ...]`."""
 
-from agents.shell import open_shell
+from video_attack.agents.shell import open_shell
 
 open_shell()
 
@@ -10,15 +10,15 @@ import hydra
 import torch
 from omegaconf import DictConfig
 
-from agents.arena import contenders
-from agents.attack_list import spread_attacks
-from agents.attacks.no_attack import NoAttack
-from agents.build import build_setting
-from agents.config import carry_settings, plain_errors, prepare
-from agents.evaluation import evaluate
-from agents.provenance import note_run
-from agents.robustness import measure
-from agents.run_folder import opened
+from video_attack.agents.attacks.no_attack import NoAttack
+from video_attack.agents.configs.attack_list import spread_attacks
+from video_attack.agents.configs.command_line import carry_settings, plain_errors, prepare
+from video_attack.agents.evaluation.arena import contenders
+from video_attack.agents.evaluation.corruptions import measure
+from video_attack.agents.evaluation.metadata import note_run
+from video_attack.agents.evaluation.runner import evaluate
+from video_attack.agents.run_folder import opened
+from video_attack.agents.setup.setting import build_setting
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="evaluate")

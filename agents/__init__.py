@@ -1,1 +1,1 @@
-"""Who plays the game: networks, PPO on RLlib, acting without Ray, the attacks and the report."""
+"""Who plays the game and what is measured of it. May import `envs`; each room says what else."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from agents.build import ConfigError
+from video_attack.agents.core.errors import ConfigError
 
 log = logging.getLogger(__name__)
 GUARD = Path(__file__).with_name("ray_guard.py")
@@ -42,7 +42,7 @@ def start_ray(address: str, cpus: int | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     for name in ("ray", "ray.rllib"):
         logging.getLogger(name).setLevel(logging.ERROR)  # it warns of its own API's history
-    # Of workers that die, which `agents.rllib_workers` says in one line.
+    # Of workers that die, which `video_attack.agents.rllib_workers` says in one line.
     logging.getLogger("ray.rllib.utils.actor_manager").setLevel(logging.CRITICAL)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:

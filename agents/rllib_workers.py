@@ -10,9 +10,9 @@ import torch
 from ray.exceptions import RayError
 from ray.rllib.algorithms.algorithm import Algorithm
 
-from agents.build import ConfigError
-from agents.ray_start import LOCAL, need
-from envs.victims.base import VictimError
+from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.ray_start import LOCAL, need
+from video_attack.envs.victims.base import VictimError
 
 log = logging.getLogger(__name__)
 TRIES = 3  # iterations in a row that may bring nothing though all workers live

@@ -8,14 +8,14 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from agents.config import start
-from agents.log_file import ONCE
-from agents.run_lock import owned
+from video_attack.agents.configs.command_line import start
+from video_attack.agents.log_file import ONCE
+from video_attack.agents.run_lock import owned
 
 
 @contextlib.contextmanager
 def opened(config: DictConfig) -> Iterator[tuple[dict[str, Any], Path]]:
-    """What `agents.config.start` returns, in a folder that no other process can use meanwhile.
+    """What `video_attack.agents.configs.command_line.start` returns, in a folder that no other process can use meanwhile.
 
     Raises:
         FolderError: another process has it, or it cannot be written; and what `start` raises.

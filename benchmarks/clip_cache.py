@@ -14,9 +14,9 @@ import av
 import cv2
 import numpy as np
 
-from envs.clip import Sampling
-from envs.datasets.clip_cache import ClipCache
-from envs.datasets.video import read_frames
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.clip_cache import ClipCache
+from video_attack.envs.datasets.video import read_frames
 
 SUFFIXES = {".avi", ".mp4", ".mkv", ".webm", ".mov"}
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from envs.clip import Frames, Sampling
-from envs.datasets.base import BadClipError
-from envs.datasets.video import count_frames, fit, read_frames, sample_indices
+from video_attack.envs.clip import Frames, Sampling
+from video_attack.envs.datasets.base import BadClipError
+from video_attack.envs.datasets.video import count_frames, fit, read_frames, sample_indices
 
 SUFFIXES = {".avi", ".mp4", ".mkv", ".webm", ".mov"}
 

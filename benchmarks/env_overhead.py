@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from envs.clip import Clip, Frames, Sampling
-from envs.datasets.base import ClipDataset
-from envs.distortions.gaussian_noise import gaussian_noise
-from envs.game_config import GameConfig
-from envs.ledger import converse
-from envs.victims.base import Scores, Victim
-from envs.victims.i3d import I3D
-from envs.video_attack_v0 import VideoAttackEnv
+from video_attack.envs.clip import Clip, Frames, Sampling
+from video_attack.envs.datasets.base import ClipDataset
+from video_attack.envs.distortions.gaussian_noise import gaussian_noise
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.game.ledger import converse
+from video_attack.envs.game.video_attack_v0 import VideoAttackEnv
+from video_attack.envs.victims.base import Scores, Victim
+from video_attack.envs.victims.i3d import I3D
 
 
 class FreeVictim(Victim):

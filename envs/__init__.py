@@ -1,1 +1,4 @@
-"""The game: clips, victims, distortions, the ledger and the PettingZoo environment. No Ray, no Hydra."""
+"""The game: clips, victims, distortions, the ledger and the PettingZoo environment.
+
+No Ray, no Hydra, nothing of `agents`.
+"""

@@ -8,14 +8,17 @@ import av
 import numpy as np
 from omegaconf import OmegaConf
 
-from agents.arena import contenders
-from agents.attacks.base import Attack
-from agents.build import Setting, build_game
-from agents.evaluation import evaluate
 from tests.toys import BrightnessVictim, brighten
+from video_attack.agents.attacks.base import Attack
+from video_attack.agents.evaluation.arena import contenders
+from video_attack.agents.evaluation.runner import evaluate
+from video_attack.agents.setup.setting import Setting, build_game
 
 ROOT = Path(__file__).parents[1]
-RANDOM = {"_target_": "agents.attacks.random_moves.RandomMoves", "patience": 0}  # flips some only
+RANDOM = {
+    "_target_": "video_attack.agents.attacks.play.random_moves.RandomMoves",
+    "patience": 0,
+}  # flips some only
 RAMP = {"_target_": "tests.arena_toys.Ramp"}
 CLIPS = 10
 

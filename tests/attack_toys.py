@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from agents.attacks.base import Attack, Proposals, Rules, Task
-from agents.build import build
-from envs.bound import Bound
-from envs.clip import Clip, Frames
-from envs.game_config import GameConfig
-from envs.victims.base import Scores
 from tests.toys import CountingVictim, softmax
+from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.core.build import build
+from video_attack.envs.clip import Clip, Frames
+from video_attack.envs.game.bound import Bound
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.victims.base import Scores
 
 FRAMES, SIZE, BLOCK = 8, 32, 8
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from envs.clip import Frames
+from video_attack.envs.clip import Frames
 
 Reply = Callable[["Handler", Frames], None]
 

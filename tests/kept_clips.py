@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from envs.clip import Frames, Sampling
+from video_attack.envs.clip import Frames, Sampling
 
 SMALL = Sampling(frames=4, size=8, short_side=8)
 ENTRY = 4 * 8 * 8 * 3 + 12  # bytes of an entry of SMALL

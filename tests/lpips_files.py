@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from envs.metrics.perceptual import CHANNELS, alexnet_features
+from video_attack.envs.metrics.perceptual import CHANNELS, alexnet_features
 
 LINEAR = [f"lin{i}.model.1.weight" for i in range(5)]
 

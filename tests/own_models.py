@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from envs.clip import Clip, Frames, Sampling
-from envs.datasets.base import ClipDataset
+from video_attack.envs.clip import Clip, Frames, Sampling
+from video_attack.envs.datasets.base import ClipDataset
 
 FRAMES, SIZE, CLASSES = 8, 32, 5
 # Three different numbers each: an order mixed up would show.

@@ -8,11 +8,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.clip import Frames, Sampling
-from envs.datasets.actions import Actions
-from envs.datasets.actions.motions import LEFT_LEG, PITCH, PROGRAMS, RIGHT_LEG, UPPER, Motion
-from envs.datasets.actions.skeleton import ANKLE, Skeleton
-from envs.datasets.base import DatasetError
+from video_attack.envs.clip import Frames, Sampling
+from video_attack.envs.datasets.actions import Actions
+from video_attack.envs.datasets.actions.motions import (
+    LEFT_LEG,
+    PITCH,
+    PROGRAMS,
+    RIGHT_LEG,
+    UPPER,
+    Motion,
+)
+from video_attack.envs.datasets.actions.skeleton import ANKLE, Skeleton
+from video_attack.envs.datasets.base import DatasetError
 
 SMALL = Sampling(frames=8, size=64)
 

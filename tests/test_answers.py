@@ -4,8 +4,8 @@ probabilities, and an answer of another form is refused."""
 import numpy as np
 import pytest
 
-from envs.victims.answers import read_answer
-from envs.victims.base import VictimError
+from video_attack.envs.victims.answers import read_answer
+from video_attack.envs.victims.base import VictimError
 
 NAMES = ("cat", "dog", "cow")
 

@@ -12,12 +12,6 @@ import time
 import numpy as np
 import pytest
 
-from agents import evaluation
-from agents.arena import Contender, attack_configs, contenders, outcomes
-from agents.build import ConfigError
-from agents.faults import IncompleteError
-from agents.report.clips import safe_name
-from envs.datasets.base import DatasetError
 from tests.arena_toys import (
     CLIPS,
     RAMP,
@@ -30,6 +24,11 @@ from tests.arena_toys import (
     timeless,
 )
 from tests.toys import BrightnessVictim, DarkClips, TornClips
+from video_attack.agents.core.errors import ConfigError, IncompleteError
+from video_attack.agents.evaluation import runner as evaluation
+from video_attack.agents.evaluation.arena import Contender, attack_configs, contenders, outcomes
+from video_attack.agents.report.clips import safe_name
+from video_attack.envs.datasets.base import DatasetError
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +129,9 @@ def test_a_finished_run_only_makes_its_report_again(tmp_path, monkeypatch):
     (tmp_path / "table.txt").unlink()
     victim = BrightnessVictim()
     run(tmp_path, victim, resume=True, workers=2)  # which are not even started
-    assert victim.clips == 0 and "ray" not in vars(sys.modules["agents.workers"])
+    assert victim.clips == 0 and "ray" not in vars(
+        sys.modules["video_attack.agents.evaluation.workers"]
+    )
     assert (tmp_path / "records.jsonl").read_bytes() == before
     assert (tmp_path / "table.txt").read_text() == table
 

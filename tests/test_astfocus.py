@@ -13,7 +13,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.attacks.astfocus import (
+from tests.attack_toys import FRAMES, SIZE, LinearVictim, darken, grey_clip, rules, watch_requests
+from video_attack.agents.attacks.gradient.astfocus import (
     AstFocus,
     Choices,
     Team,
@@ -22,12 +23,11 @@ from agents.attacks.astfocus import (
     relative_gain,
     representativeness,
 )
-from agents.attacks.astfocus_windows import Windows, objectness
-from envs.bound import Bound
-from envs.clip import Frames
-from envs.threat import Goal
-from envs.victims.base import Scores
-from tests.attack_toys import FRAMES, SIZE, LinearVictim, darken, grey_clip, rules, watch_requests
+from video_attack.agents.attacks.gradient.astfocus_windows import Windows, objectness
+from video_attack.envs.clip import Frames
+from video_attack.envs.game.bound import Bound
+from video_attack.envs.game.threat import Goal
+from video_attack.envs.victims.base import Scores
 
 CONF = yaml.safe_load((Path(__file__).parents[1] / "conf/attack/astfocus.yaml").read_text())
 PPO = {**CONF["ppo"], "hidden": 32}  # narrower than published: fast

@@ -7,7 +7,7 @@ import torch
 import yaml
 from torch import nn
 
-from agents.attacks.astfocus_agents import (
+from video_attack.agents.attacks.gradient.astfocus_agents import (
     Agent,
     Lstm,
     Ppo,

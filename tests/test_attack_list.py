@@ -7,11 +7,11 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from agents import config as configuration
-from agents.arena import attack_configs
-from agents.attack_list import spread_attacks
-from agents.build import ConfigError
 from tests.arena_toys import plain, yaml_of
+from video_attack.agents.configs import command_line as configuration
+from video_attack.agents.configs.attack_list import spread_attacks
+from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.evaluation.arena import attack_configs
 
 ROOT = Path(__file__).parents[1]
 

@@ -15,14 +15,15 @@ from toys import (
     brighten,
 )
 
-from agents.attacks.base import Attack, Rules
-from agents.attacks.marl import Marl
-from agents.attacks.no_attack import NoAttack
-from agents.attacks.random_moves import RandomMoves
-from agents.policy import Policy, PolicyError
-from envs.clip import Clip
-from envs.game_config import GameConfig
-from envs.mask import perturbation_norm
+from video_attack.agents.attacks.base import Attack, Rules
+from video_attack.agents.attacks.no_attack import NoAttack
+from video_attack.agents.attacks.play.marl import Marl
+from video_attack.agents.attacks.play.random_moves import RandomMoves
+from video_attack.agents.core.errors import PolicyError
+from video_attack.agents.policy.acting import Policy
+from video_attack.envs.clip import Clip
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.game.mask import perturbation_norm
 
 
 def rules(classes=3, **kwargs):
@@ -217,7 +218,7 @@ def test_clips_are_read_only_as_they_are_needed():
 def learned(given, **game):
     """A fresh policy for a game of its own, with stripes as its distortion."""
     torch.manual_seed(0)
-    own = {"_target_": "envs.distortions.stripes.stripes", "severity": 4, "eps": 30}
+    own = {"_target_": "video_attack.envs.distortions.stripes.stripes", "severity": 4, "eps": 30}
     return Policy.fresh(GameConfig(**game), given.frames, hidden=8, distortion=own)
 
 

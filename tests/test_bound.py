@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.bound import Bound
+from video_attack.envs.game.bound import Bound
 
 SHAPE = (2, 3, 4, 3)
 

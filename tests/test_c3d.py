@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from envs.clip import Sampling
-from envs.victims.base import VictimError
-from envs.victims.c3d import C3D, C3DNet
+from video_attack.envs.clip import Sampling
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.c3d import C3D, C3DNet
 
 # The layers of the network, in their order, as most ports of the Sports-1M weights call them.
 PLAIN = ["conv1", "conv2", "conv3a", "conv3b", "conv4a", "conv4b", "conv5a", "conv5b"]

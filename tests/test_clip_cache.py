@@ -19,12 +19,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.clip import Clip, Frames, Sampling
-from envs.datasets import clip_cache
-from envs.datasets.base import BadClipError, ClipDataset
-from envs.datasets.clip_cache import ClipCache, fill
 from tests.kept_clips import ENTRY, SMALL, Reader, entries, read, size, videos
 from tests.toys import DarkClips, TornClips
+from video_attack.envs.clip import Clip, Frames, Sampling
+from video_attack.envs.datasets import clip_cache
+from video_attack.envs.datasets.base import BadClipError, ClipDataset
+from video_attack.envs.datasets.clip_cache import ClipCache, fill
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from envs.clip import Sampling
-from envs.datasets.clip_cache import ClipCache
 from tests.kept_clips import ENTRY, SMALL, Reader, entries, read, videos
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.clip_cache import ClipCache
 
 LARGE = Sampling(frames=64, size=224, short_side=224)  # takes long to write, so kills hit writing
 

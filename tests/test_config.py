@@ -12,10 +12,11 @@ import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from agents import config
-from agents.build import ConfigError, accepted, build, build_game, locate
-from agents.checkpoints import CheckpointError
 from tests.toys import BrightnessVictim
+from video_attack.agents.configs import command_line as config
+from video_attack.agents.core.build import accepted, build, locate
+from video_attack.agents.core.errors import CheckpointError, ConfigError
+from video_attack.agents.setup.setting import build_game
 
 ROOT = Path(__file__).parents[1]
 LPIPS = ("lpips", "lpips_linear")

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from envs.clip import Sampling
-from envs.datasets.base import BadClipError
-from envs.datasets.video import count_frames, read_frames
 from tests.videos import cut, greys, noise, write
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.base import BadClipError
+from video_attack.envs.datasets.video import count_frames, read_frames
 
 SMALL = Sampling(frames=4, size=16, short_side=20, stride=2)
 

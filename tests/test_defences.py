@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from toys import BrightnessVictim
 
-from agents.build import build
-from envs.victims.defences.bit_depth import bit_depth
-from envs.victims.defences.blur import blur
-from envs.victims.defences.chain import chain
-from envs.victims.defences.gaussian_noise import gaussian_noise
-from envs.victims.defences.h264 import h264
-from envs.victims.defences.jpeg import jpeg
-from envs.victims.defences.median import median
-from envs.victims.defences.random_resize import random_resize
-from envs.victims.defences.temporal_shuffle import temporal_shuffle
-from envs.victims.defended import Defended
+from video_attack.agents.core.build import build
+from video_attack.envs.victims.defences.bit_depth import bit_depth
+from video_attack.envs.victims.defences.blur import blur
+from video_attack.envs.victims.defences.chain import chain
+from video_attack.envs.victims.defences.gaussian_noise import gaussian_noise
+from video_attack.envs.victims.defences.h264 import h264
+from video_attack.envs.victims.defences.jpeg import jpeg
+from video_attack.envs.victims.defences.median import median
+from video_attack.envs.victims.defences.random_resize import random_resize
+from video_attack.envs.victims.defences.temporal_shuffle import temporal_shuffle
+from video_attack.envs.victims.defended import Defended
 
 ROOT = Path(__file__).parents[1]
 YAMLS = {path.stem: yaml.safe_load(path.read_text()) for path in ROOT.glob("conf/defence/*.yaml")}
@@ -208,7 +208,7 @@ def test_gaussian_noise_has_its_deviation_and_differs_in_each_frame():
 
 
 def test_a_chain_is_its_steps_one_after_another():
-    clip, place = noise(), "envs.victims.defences"
+    clip, place = noise(), "video_attack.envs.victims.defences"
     steps = [
         {"_target_": f"{place}.random_resize.random_resize", "smallest": 0.5},
         {"_target_": f"{place}.gaussian_noise.gaussian_noise", "sigma": 0.1},
@@ -238,7 +238,7 @@ def test_a_chain_is_its_steps_one_after_another():
         (chain, {"steps": [{"bits": 3}]}, "None.*_target_"),
         (
             chain,
-            {"steps": [{"_target_": "envs.victims.defences.jpeg.jpeg", "qualty": 3}]},
+            {"steps": [{"_target_": "video_attack.envs.victims.defences.jpeg.jpeg", "qualty": 3}]},
             "qualty",
         ),
     ],

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from toys import BrightnessVictim, CountingVictim, QuadrantVictim, softmax, toy_env
 
-from agents import config
-from agents.build import ConfigError, build, make_victim
-from agents.victim_actor import VictimServer
-from envs.victims.base import Victim
-from envs.victims.defences.bit_depth import bit_depth
-from envs.victims.defended import Defended, count_votes
+from video_attack.agents.configs import command_line as config
+from video_attack.agents.core.build import build
+from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.setup.setting import make_victim
+from video_attack.agents.training.victim_server import VictimServer
+from video_attack.envs.victims.base import Victim
+from video_attack.envs.victims.defences.bit_depth import bit_depth
+from video_attack.envs.victims.defended import Defended, count_votes
 
 ROOT = Path(__file__).parents[1]
 YAMLS = {path.stem: yaml.safe_load(path.read_text()) for path in ROOT.glob("conf/defence/*.yaml")}

@@ -4,18 +4,25 @@ is judged by itself, and what an attack was answered through the codec is what t
 import numpy as np
 import pytest
 
-from agents.attacks.random_moves import RandomMoves
-from agents.build import ConfigError
-from agents.codec_in_loop import parse_codec
-from agents.report.deliver import CHECKS, CRFS, check_files, h264, lossless, read_pictures
-from agents.report.video import write_video
-from envs.clip import Sampling
-from envs.datasets.video import read_frames
-from envs.metrics.summary import FILES, MEANS, summary
-from envs.threat import Goal
-from envs.victims.base import Victim
 from tests.attack_toys import LinearVictim, grey_clip, rules
 from tests.toys import BrightnessVictim, CountingVictim, QuadrantVictim, dark_frames, softmax
+from video_attack.agents.attacks.play.random_moves import RandomMoves
+from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.evaluation.codec_in_loop import parse_codec
+from video_attack.agents.video.codec_check import (
+    CHECKS,
+    CRFS,
+    check_files,
+    h264,
+    lossless,
+    read_pictures,
+)
+from video_attack.agents.video.write import write_video
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.video import read_frames
+from video_attack.envs.game.threat import Goal
+from video_attack.envs.metrics.summary import FILES, MEANS, summary
+from video_attack.envs.victims.base import Victim
 
 
 def noise(T=8, H=32, W=32, seed=0):

@@ -7,23 +7,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from envs.distortions.base import BOUNDS
-from envs.distortions.brightness import SHIFTS, brightness
-from envs.distortions.contrast import FACTORS, contrast
-from envs.distortions.dead_pixels import SHARES as DEAD
-from envs.distortions.dead_pixels import dead_pixels
-from envs.distortions.frame_blur import frame_blur
-from envs.distortions.gaussian_blur import gaussian_blur
-from envs.distortions.gaussian_noise import SIGMAS, gaussian_noise
-from envs.distortions.impulse_noise import SHARES as IMPULSES
-from envs.distortions.impulse_noise import impulse_noise
-from envs.distortions.jpeg import jpeg
-from envs.distortions.motion_blur import motion_blur
-from envs.distortions.occlusion import SHARES as COVERED
-from envs.distortions.occlusion import occlusion
-from envs.distortions.shot_noise import PHOTONS, shot_noise
-from envs.distortions.signed_patch import signed_patch
-from envs.distortions.stripes import SHAPES, stripes
+from video_attack.envs.distortions.base import BOUNDS
+from video_attack.envs.distortions.brightness import SHIFTS, brightness
+from video_attack.envs.distortions.contrast import FACTORS, contrast
+from video_attack.envs.distortions.dead_pixels import SHARES as DEAD
+from video_attack.envs.distortions.dead_pixels import dead_pixels
+from video_attack.envs.distortions.frame_blur import frame_blur
+from video_attack.envs.distortions.gaussian_blur import gaussian_blur
+from video_attack.envs.distortions.gaussian_noise import SIGMAS, gaussian_noise
+from video_attack.envs.distortions.impulse_noise import SHARES as IMPULSES
+from video_attack.envs.distortions.impulse_noise import impulse_noise
+from video_attack.envs.distortions.jpeg import jpeg
+from video_attack.envs.distortions.motion_blur import motion_blur
+from video_attack.envs.distortions.occlusion import SHARES as COVERED
+from video_attack.envs.distortions.occlusion import occlusion
+from video_attack.envs.distortions.shot_noise import PHOTONS, shot_noise
+from video_attack.envs.distortions.signed_patch import signed_patch
+from video_attack.envs.distortions.stripes import SHAPES, stripes
 
 SEVERITIES = (1, 2, 3, 4, 5)
 

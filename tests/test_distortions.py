@@ -30,7 +30,7 @@ VARIANTS = [(name, {}) for name in NAMES] + [
 
 
 def function(name):
-    return getattr(importlib.import_module(f"envs.distortions.{name}"), name)
+    return getattr(importlib.import_module(f"video_attack.envs.distortions.{name}"), name)
 
 
 def textured(T=24, H=96, W=112):

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import yaml
 
-from agents.build import Setting, build_game, make_victim
-from agents.evaluation import evaluate
-from envs.clip import Frames
-from envs.victims import endpoint, http_session
-from envs.victims.base import VictimError
-from envs.victims.endpoint import Endpoint
 from tests.http_servers import Handler, Reply, answer, serve
 from tests.toys import FRAMES, SIZE, BrightnessVictim, brighten
+from video_attack.agents.evaluation.runner import evaluate
+from video_attack.agents.setup.setting import Setting, build_game, make_victim
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims import endpoint, http_session
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.endpoint import Endpoint
 
 KEYS = {"frames": FRAMES, "size": SIZE, "short_side": SIZE, "stride": 1, "classes": 3}
 CLIPS = np.random.default_rng(0).integers(0, 256, (2, FRAMES, SIZE, SIZE, 3), np.uint8)
@@ -256,7 +256,7 @@ def test_keys_out_of_range(keys: dict) -> None:
 def test_the_config_says_what_an_attacker_sees(answers: str) -> None:
     """The key `answers` reaches the endpoint through the builder."""
     with serve(says({"labels": [1, 0]})) as server:
-        target = "envs.victims.endpoint.Endpoint"
+        target = "video_attack.envs.victims.endpoint.Endpoint"
         model = {"_target_": target, "url": server.url, "answers": answers, "top_k": 2, **KEYS}
         made = make_victim({"model": model, "defence": {"_target_": None}})
         if answers == "label":
@@ -277,7 +277,9 @@ def test_finished_records_outlive_the_server(tmp_path: Path) -> None:
     with serve(*[good] * 23, says(b"down", 503)) as server:
         asked = victim(server.url, retries=1)
         setting = Setting(config, asked, brighten, 1, game)
-        attack = setting.attack({"_target_": "agents.attacks.random_moves.RandomMoves"})
+        attack = setting.attack(
+            {"_target_": "video_attack.agents.attacks.play.random_moves.RandomMoves"}
+        )
         choice = {"clips": 20, "examples": 0, "seed": 0, "side_by_side": 1}
         with pytest.raises(VictimError, match=f"{server.url} gave no scores.*503"):
             evaluate([attack], setting, choice, tmp_path)

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import QuadrantClips, QuadrantVictim, brighten, sample, toy_env
 
-from envs.game_config import GameConfig, RewardWeights
-from envs.mask import perturbation_norm
-from envs.threat import visible
+from video_attack.envs.game.config import GameConfig, RewardWeights
+from video_attack.envs.game.mask import perturbation_norm
+from video_attack.envs.game.threat import visible
 
 WEIGHTS = RewardWeights(margin=1.7, flip=0.9, norm=2.3, flicker=0.6, query=0.05)
 

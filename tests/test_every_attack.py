@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import yaml
 
-from agents.attacks.base import Attack, AttackResult
-from agents.build import build
-from envs.bound import Bound
-from envs.clip import Frames
-from envs.victims.base import Scores
 from tests.attack_toys import LinearVictim, darken, grey_clip, rules
+from video_attack.agents.attacks.base import Attack, AttackResult
+from video_attack.agents.core.build import build
+from video_attack.envs.clip import Frames
+from video_attack.envs.game.bound import Bound
+from video_attack.envs.victims.base import Scores
 
 CONF = Path(__file__).parents[1] / "conf/attack"
 # The learned agents need a policy; `none` asks about nothing but the clean clip.

@@ -10,10 +10,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from agents.attacks import features
-from agents.attacks.features import PACKAGED, Features, OrientedFilters
-from envs.clip import Frames
-from envs.victims.base import VictimError
+from video_attack.agents.attacks.gradient import features
+from video_attack.agents.attacks.gradient.features import PACKAGED, Features, OrientedFilters
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.base import VictimError
 
 
 def scene(seed: int = 0, size: int = 48) -> Frames:
@@ -77,7 +77,7 @@ def test_a_grating_excites_the_filters_of_its_orientation(axis: int, channel: in
 def torchvision_net(name: str) -> torch.nn.Module:
     if find_spec("torchvision") is None:
         pytest.skip("torchvision is not installed")
-    from envs.victims.torchvision_import import import_video_models
+    from video_attack.envs.victims.torchvision_import import import_video_models
 
     import_video_models("a test")
     import torchvision.models as models

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from agents.build import ConfigError, build
-from agents.checkpoints import CheckpointError
-from agents.finetune import finetune
-from agents.progress import Progress
 from tests.toy_net import Colours, ToyNet
+from video_attack.agents.core.build import build
+from video_attack.agents.core.errors import CheckpointError, ConfigError
+from video_attack.agents.core.progress import Progress
+from video_attack.agents.finetune.finetune import finetune
 
 ROOT = Path(__file__).parents[1]
 MODEL = {"_target_": "tests.toy_net.ToyNet", "frames": 8, "size": 16, "short_side": 16}
@@ -110,7 +110,7 @@ def test_a_last_layer_that_sees_more_than_averages_is_refused(tmp_path) -> None:
 
 
 def test_the_command_line(tmp_path) -> None:
-    command = [sys.executable, "-m", "envs.victims.finetune", "--config-dir", "tests/conf",
+    command = [sys.executable, "-m", "video_attack.agents.finetune", "--config-dir", "tests/conf",
                "model=toy_net", "dataset=colours", f"run_dir={tmp_path}/run", "epochs=2"]  # fmt: skip
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

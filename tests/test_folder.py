@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.clip import Sampling
-from envs.datasets.base import DatasetError
-from envs.datasets.folder import Folder
-from envs.datasets.given import GivenFiles
-from envs.datasets.names import find_class, plain
-from envs.datasets.parts import hashed_part
 from tests.videos import greys, write
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.base import DatasetError
+from video_attack.envs.datasets.folder import Folder
+from video_attack.envs.datasets.given import GivenFiles
+from video_attack.envs.datasets.names import find_class, plain
+from video_attack.envs.datasets.parts import hashed_part
 
 SMALL = Sampling(frames=4, size=16, short_side=20, stride=2)
 CLASSES = ["Archery", "tying knot (not on a tie)"]

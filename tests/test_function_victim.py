@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from envs.victims.base import VictimError
-from envs.victims.function import Function
-from envs.victims.own import OwnVictim
 from tests.own_models import CLASSES, KEYS, logits
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.function import Function
+from video_attack.envs.victims.own import OwnVictim
 
 CLIPS = np.random.default_rng(0).integers(0, 256, (5, 8, 32, 32, 3), np.uint8)
 

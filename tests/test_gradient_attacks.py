@@ -11,25 +11,6 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.attacks.base import Attack, Task
-from agents.attacks.earl import Earl, FrameAgent, _likeliest
-from agents.attacks.estimate import (
-    Plateau,
-    pair_slopes,
-    probe_pairs,
-    spread,
-    stalled,
-    theta_size,
-)
-from agents.attacks.nes import Nes
-from agents.attacks.vbad import Vbad
-from agents.build import accepted
-from envs.bound import Bound
-from envs.clip import Frames
-from envs.ledger import Ledger
-from envs.observation import cell_means
-from envs.threat import Goal
-from envs.victims.base import Scores
 from tests.attack_toys import (
     BLOCK,
     FRAMES,
@@ -41,6 +22,25 @@ from tests.attack_toys import (
     rules,
     watch_requests,
 )
+from video_attack.agents.attacks.base import Attack, Task
+from video_attack.agents.attacks.gradient.earl import Earl, FrameAgent, _likeliest
+from video_attack.agents.attacks.gradient.estimate import (
+    Plateau,
+    pair_slopes,
+    probe_pairs,
+    spread,
+    stalled,
+    theta_size,
+)
+from video_attack.agents.attacks.gradient.nes import Nes
+from video_attack.agents.attacks.gradient.vbad import Vbad
+from video_attack.agents.core.build import accepted
+from video_attack.envs.clip import Frames
+from video_attack.envs.game.bound import Bound
+from video_attack.envs.game.ledger import Ledger
+from video_attack.envs.game.observation import cell_means
+from video_attack.envs.game.threat import Goal
+from video_attack.envs.victims.base import Scores
 
 CONF = Path(__file__).parents[1] / "conf/attack"
 SHARED = {"lr": 1e-2, "published_eps": 0.05}
@@ -111,7 +111,7 @@ def test_an_iteration_asks_what_it_states(name: str, requests: list[int]) -> Non
 
 
 def test_nes_descends_where_random_corners_do_not() -> None:
-    reached = progress(make("agents.attacks.nes.Nes", 1000))
+    reached = progress(make("video_attack.agents.attacks.gradient.nes.Nes", 1000))
     assert reached > 0.1 > 3 * random_corners(1000)
 
 

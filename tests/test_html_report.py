@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import yaml
 
-from agents.report.cases import choose_cases, small_mp4, triple
-from agents.report.html import write_report
-from agents.report.maps import average, change_map
-from agents.report.markup import Markup, join, table, tag
-from agents.report.run_files import read_run
-from agents.report.sheets import attacks_table
-from agents.report.video import write_video
-from agents.report.words import strongest
-from envs.metrics.norms import norms
+from video_attack.agents.report.html.cases import choose_cases, small_mp4, triple
+from video_attack.agents.report.html.maps import average, change_map
+from video_attack.agents.report.html.markup import Markup, join, table, tag
+from video_attack.agents.report.html.page import write_report
+from video_attack.agents.report.html.sheets import attacks_table
+from video_attack.agents.report.html.words import strongest
+from video_attack.agents.report.run_files import read_run
+from video_attack.agents.video.write import write_video
+from video_attack.envs.metrics.norms import norms
 
 T, SIDE, GRID = 4, 28, 7
 VOID = {"meta", "br", "img", "path", "use", "rect", "image"}

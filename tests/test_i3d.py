@@ -11,12 +11,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.clip import Sampling
-from envs.datasets.names import plain
-from envs.datasets.video import read_frames
-from envs.victims.base import VictimError
-from envs.victims.i3d import I3D
-from envs.victims.i3d_net import FEATURES, I3DNet, Logits, Pool, Unit, pad_same
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.names import plain
+from video_attack.envs.datasets.video import read_frames
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.i3d import I3D
+from video_attack.envs.victims.i3d_net import FEATURES, I3DNet, Logits, Pool, Unit, pad_same
 
 REAL = Path(__file__).parents[1] / "../shared/realdata"
 WEIGHTS, HEAD = REAL / "weights/i3d_k400_fp16.pt", REAL / "weights/i3d_ucf6_head_16x112.pt"

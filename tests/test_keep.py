@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import QuadrantClips, QuadrantVictim, sample, toy_env
 
-from agents.attacks.sweep import sweep, tidy
-from envs.game_config import RewardWeights
-from envs.mask import Box, MaskedClip
+from video_attack.agents.attacks.play.sweep import sweep, tidy
+from video_attack.envs.game.config import RewardWeights
+from video_attack.envs.game.mask import Box, MaskedClip
 
 WEIGHTS = RewardWeights(margin=1.7, flip=0.9, norm=2.3, flicker=0.6, query=0.05)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from envs.clip import Sampling
-from envs.datasets.base import DatasetError
-from envs.datasets.kinetics import Kinetics
 from tests.videos import greys, write
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.base import DatasetError
+from video_attack.envs.datasets.kinetics import Kinetics
 
 SMALL = Sampling(frames=4, size=16, short_side=20, stride=2)
 CLASSES = ["yoga", "massaging person's head", "passing American football (in game)"]

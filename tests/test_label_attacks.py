@@ -9,16 +9,17 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.attacks.heuristic import salient_region
-from agents.attacks.label_only import corners
-from agents.attacks.stde import boxes, first_boxes, shrunk
-from agents.build import ConfigError, build
-from envs.bound import Bound
 from tests.attack_toys import FRAMES, SIZE, LinearVictim, darken, grey_clip, make, rules
 from tests.toys import CountingVictim, softmax
+from video_attack.agents.attacks.decision.heuristic import salient_region
+from video_attack.agents.attacks.decision.label_only import corners
+from video_attack.agents.attacks.decision.stde import boxes, first_boxes, shrunk
+from video_attack.agents.core.build import build
+from video_attack.agents.core.errors import ConfigError
+from video_attack.envs.game.bound import Bound
 
-HEURISTIC = "agents.attacks.heuristic.Heuristic"
-STDE = "agents.attacks.stde.Stde"
+HEURISTIC = "video_attack.agents.attacks.decision.heuristic.Heuristic"
+STDE = "video_attack.agents.attacks.decision.stde.Stde"
 BOTH = pytest.mark.parametrize("target", [HEURISTIC, STDE])
 
 

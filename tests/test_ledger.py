@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import BrightnessVictim, CountingVictim, DarkClips, QuadrantClips, QuadrantVictim
 
-from envs.ledger import BudgetExhausted, Ledger, converse
-from envs.mask import perturbation_norm
-from envs.threat import Goal
+from video_attack.envs.game.ledger import BudgetExhausted, Ledger, converse
+from video_attack.envs.game.mask import perturbation_norm
+from video_attack.envs.game.threat import Goal
 
 
 def open_account(index=0, budget=10, **kwargs):

@@ -6,15 +6,15 @@ import sys
 
 import pytest
 
-from agents import evaluation
-from agents.build import ConfigError, check_setting
-from agents.checkpoints import CheckpointError
-from agents.config import refuse_changes
-from envs.metrics.perceptual import Lpips
-from envs.victims.base import VictimError
 from tests.arena_toys import RAMP, RANDOM, plain, read, run, timeless
 from tests.lpips_files import lpips_keys, write_lpips_files
 from tests.toys import BrightnessVictim, DarkClips
+from video_attack.agents.configs.command_line import refuse_changes
+from video_attack.agents.core.errors import CheckpointError, ConfigError
+from video_attack.agents.evaluation import runner as evaluation
+from video_attack.agents.setup.setting import check_setting
+from video_attack.envs.metrics.perceptual import Lpips
+from video_attack.envs.victims.base import VictimError
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from envs.clip import Sampling
-from envs.datasets.video import read_frames
-from envs.victims.lrcn import LRCN, LRCNNet
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.video import read_frames
+from video_attack.envs.victims.lrcn import LRCN, LRCNNet
 
 REAL = Path(__file__).parents[1] / "../shared/realdata"
 real = pytest.mark.skipif(not REAL.is_dir(), reason="real clips are not beside the project")

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.game_config import NORMS
-from envs.mask import Box, MaskedClip, blend, cell_edges, perturbation_norm
+from video_attack.envs.game.config import NORMS
+from video_attack.envs.game.mask import Box, MaskedClip, blend, cell_edges, perturbation_norm
 
 PROPERTY = settings(deadline=None, max_examples=40)
 

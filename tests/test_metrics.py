@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.metrics import structural_similarity
 
-from envs.metrics.norms import norms
-from envs.metrics.quality import psnr, ssim
-from envs.metrics.rates import (
+from video_attack.envs.metrics.norms import norms
+from video_attack.envs.metrics.quality import psnr, ssim
+from video_attack.envs.metrics.rates import (
     clopper_pearson,
     paired_bootstrap_difference,
     paired_bootstrap_ratio,
 )
-from envs.metrics.summary import MEANS, success_curve, summary
+from video_attack.envs.metrics.summary import MEANS, success_curve, summary
 
 
 def grey(T=4, H=2, W=5, value=100):

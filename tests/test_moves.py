@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.game_config import GameConfig
-from envs.mask import Box
-from envs.moves import Moves
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.game.mask import Box
+from video_attack.envs.game.moves import Moves
 
 PROPERTY = settings(deadline=None, max_examples=40)
 

@@ -11,11 +11,6 @@ import pytest
 import torch
 from torch import nn
 
-from agents.build import ConfigError, build
-from envs.victims.base import VictimError
-from envs.victims.exported import Exported
-from envs.victims.onnx_file import OnnxFile, choose_providers
-from envs.victims.torchscript import TorchScript
 from tests.own_models import (
     CLASSES,
     KEYS,
@@ -27,6 +22,12 @@ from tests.own_models import (
     save_onnx,
     save_torchscript,
 )
+from video_attack.agents.core.build import build
+from video_attack.agents.core.errors import ConfigError
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.exported import Exported
+from video_attack.envs.victims.onnx_file import OnnxFile, choose_providers
+from video_attack.envs.victims.torchscript import TorchScript
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -53,7 +54,12 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> str:
     ],
 )
 def test_wrong_keys_are_named(script: str, keys: dict, words: str) -> None:
-    config = {"_target_": "envs.victims.torchscript.TorchScript", "path": script, **KEYS, **keys}
+    config = {
+        "_target_": "video_attack.envs.victims.torchscript.TorchScript",
+        "path": script,
+        **KEYS,
+        **keys,
+    }
     with pytest.raises(ConfigError, match=f"model: {words}"):
         build("model", config)
 

@@ -5,9 +5,10 @@ import pytest
 import torch
 from toys import toy_env
 
-from agents.policy import Policy, PolicyError
-from envs.game_config import GameConfig
-from envs.victims.base import VictimError
+from video_attack.agents.core.errors import PolicyError
+from video_attack.agents.policy.acting import Policy
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.victims.base import VictimError
 
 RULES = {"grid": 4, "sizes": [[1, 1], [2, 2], [4, 4]]}
 

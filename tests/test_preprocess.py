@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.victims.base import VictimError
-from envs.victims.preprocess import Preprocess, probabilities, run_in_pieces
 from tests.own_models import MEAN, STD, normalised
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.preprocess import Preprocess, probabilities, run_in_pieces
 
 CLIPS = np.random.default_rng(0).integers(0, 256, (5, 8, 32, 32, 3), np.uint8)
 

@@ -5,11 +5,11 @@ import json
 
 import pytest
 
-from agents.checkpoints import CheckpointError
-from agents.provenance import fingerprint, note_run
 from tests.arena_toys import plain, setting
 from tests.toy_net import ToyNet
 from tests.toys import BrightnessVictim
+from video_attack.agents.core.errors import CheckpointError
+from video_attack.agents.evaluation.metadata import fingerprint, note_run
 
 
 def test_a_victim_is_known_by_its_weights_or_by_its_answers():

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 from shells import ROOT, command, descendants, environment, lives
 
-from agents.build import ConfigError
-from agents.ray_guard import marked
-from agents.ray_start import start_ray
+from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.ray_guard import marked
+from video_attack.agents.ray_start import start_ray
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks into /proc")
 ASK = (

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from envs.clip import Sampling
-from envs.datasets.base import BadClipError
-from envs.datasets.container import missing_bytes
-from envs.datasets.folder import Folder
-from envs.datasets.given import GivenFiles
-from envs.datasets.hmdb51 import Hmdb51
-from envs.datasets.kinetics import Kinetics
-from envs.datasets.names import plain
-from envs.datasets.ucf101 import Ucf101
-from envs.datasets.video import count_frames, read_frames
 from tests.videos import NO_REAL, REAL
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.base import BadClipError
+from video_attack.envs.datasets.container import missing_bytes
+from video_attack.envs.datasets.folder import Folder
+from video_attack.envs.datasets.given import GivenFiles
+from video_attack.envs.datasets.hmdb51 import Hmdb51
+from video_attack.envs.datasets.kinetics import Kinetics
+from video_attack.envs.datasets.names import plain
+from video_attack.envs.datasets.ucf101 import Ucf101
+from video_attack.envs.datasets.video import count_frames, read_frames
 
 pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason=NO_REAL)
 Row = dict[str, str]

@@ -7,8 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.mask import cell_edges
-from envs.render import GRID, RIGHT, TRUE, WRONG, difference_tile, panel, score_tile, timeline
+from video_attack.envs.game.mask import cell_edges
+from video_attack.envs.game.render import (
+    GRID,
+    RIGHT,
+    TRUE,
+    WRONG,
+    difference_tile,
+    panel,
+    score_tile,
+    timeline,
+)
 
 CLASSES = ("run", "jump", "swim", "climb", "throw", "a class with a very long name " * 3)
 

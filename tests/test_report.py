@@ -11,16 +11,16 @@ import av
 import numpy as np
 import pytest
 
-from agents.report.compare import compare
-from agents.report.heat import headline
-from agents.report.pictures import (
+from video_attack.agents.report.compare import compare
+from video_attack.agents.report.figures.heat import headline
+from video_attack.agents.report.figures.pictures import (
     learning_curve_picture,
     sensitivity_picture,
     success_curve_picture,
 )
-from agents.report.table import format_table, row
-from agents.report.video import side_by_side, write_video
-from envs.metrics.summary import FILES, MEANS
+from video_attack.agents.report.table import format_table, row
+from video_attack.agents.video.write import side_by_side, write_video
+from video_attack.envs.metrics.summary import FILES, MEANS
 
 REAL = Path(__file__).parents[2] / "shared" / "realdata" / "UCF-101"
 
@@ -139,7 +139,8 @@ def test_curves_are_drawn_even_for_an_attack_without_clips(tmp_path):
 
 
 def test_pictures_leave_pyplot_and_its_backend_alone():
-    code = "import sys, agents.report.pictures; sys.exit('matplotlib.pyplot' in sys.modules)"
+    module = "video_attack.agents.report.figures.pictures"
+    code = f"import sys, {module}; sys.exit('matplotlib.pyplot' in sys.modules)"
     root = Path(__file__).parents[1]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
 

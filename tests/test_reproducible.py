@@ -10,8 +10,8 @@ import numpy as np
 from conformance import AGENTS, play
 from toys import QuadrantVictim, quadrant_env, sample, toy_env
 
-from envs.ledger import converse
-from envs.observation import flatten
+from video_attack.envs.game.ledger import converse
+from video_attack.envs.game.observation import flatten
 
 
 def digest(env, seed):

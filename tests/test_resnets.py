@@ -10,19 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from envs.victims import slowonly
-from envs.victims.base import VictimError
-from envs.victims.network import NetVictim
-from envs.victims.resnet3d_net import ResNet50
-from envs.victims.slowfast import SlowFast
-from envs.victims.slowfast_net import Backbone
-from envs.victims.slowonly import SlowOnly, SlowOnlyNet
-from envs.victims.tpn import TPN
-from envs.victims.tpn_net import TPNNet
-from envs.victims.tsm import TSM, Shift
-from envs.victims.tsn import TSN
-from envs.victims.weights import load_into
 from tests.resnet_names import as_pytorchvideo
+from video_attack.envs.victims import slowonly
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.network import NetVictim
+from video_attack.envs.victims.resnet3d_net import ResNet50
+from video_attack.envs.victims.slowfast import SlowFast
+from video_attack.envs.victims.slowfast_net import Backbone
+from video_attack.envs.victims.slowonly import SlowOnly, SlowOnlyNet
+from video_attack.envs.victims.tpn import TPN
+from video_attack.envs.victims.tpn_net import TPNNet
+from video_attack.envs.victims.tsm import TSM, Shift
+from video_attack.envs.victims.tsn import TSN
+from video_attack.envs.victims.weights import load_into
 
 VICTIMS: list[tuple[type[NetVictim], int]] = [
     (SlowFast, 8), (SlowOnly, 4), (TPN, 8), (TSN, 3), (TSM, 4),

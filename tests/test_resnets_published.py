@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from envs.victims.slowfast import SlowFast
-from envs.victims.slowfast_net import SlowFastNet
-from envs.victims.slowonly import SlowOnly, SlowOnlyNet
-from envs.victims.tpn_net import TPNNet
-from envs.victims.tsm import TSMNet
-from envs.victims.tsn import TSNNet
 from tests.resnet_names import as_pytorchvideo, theirs
+from video_attack.envs.victims.slowfast import SlowFast
+from video_attack.envs.victims.slowfast_net import SlowFastNet
+from video_attack.envs.victims.slowonly import SlowOnly, SlowOnlyNet
+from video_attack.envs.victims.tpn_net import TPNNet
+from video_attack.envs.victims.tsm import TSMNet
+from video_attack.envs.victims.tsn import TSNNet
 
 Make = Callable[[], nn.Module]
 PTV = {"pytorchvideo": True}

@@ -16,11 +16,11 @@ import pytest
 import ray
 from shells import ROOT, command, descendants, lives, run
 
-from agents.build import ConfigError
-from agents.ray_start import need
-from agents.rllib_workers import check_cluster, iteration
-from agents.workers import check_workers
-from envs.victims.base import VictimError
+from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.evaluation.workers import check_workers
+from video_attack.agents.ray_start import need
+from video_attack.agents.rllib_workers import check_cluster, iteration
+from video_attack.envs.victims.base import VictimError
 
 LOCAL = {"address": "local", "cpus": None, "runners": 0, "games_per_runner": 16, "runner_cpus": 1,
          "victim": "inline", "victim_gpus": 0, "learner_gpus": 0, "sample_timeout_s": 600}  # fmt: skip
@@ -100,13 +100,13 @@ STEPS = {"env_runners": {"attack": {"asked": 5}}}
 
 
 def test_an_iteration_without_steps_is_repeated_until_the_worker_is_back(monkeypatch) -> None:
-    monkeypatch.setattr("agents.rllib_workers.LOOK_EVERY_S", 0)
+    monkeypatch.setattr("video_attack.agents.rllib_workers.LOOK_EVERY_S", 0)
     cluster = {**LOCAL, "runners": 1}
     assert iteration(Algorithm([*NOTHING, *NOTHING, STEPS], [0] * 6), cluster) is STEPS
     assert iteration(Algorithm([*NOTHING[:2], STEPS], [1] * 6), cluster) is STEPS
     with pytest.raises(VictimError, match=r"within 600 s: raise cluster\.sample_timeout_s"):
         iteration(Algorithm(NOTHING, [1] * 6), cluster)
-    monkeypatch.setattr("agents.rllib_workers.BACK_WITHIN_S", -1)
+    monkeypatch.setattr("video_attack.agents.rllib_workers.BACK_WITHIN_S", -1)
     with pytest.raises(VictimError, match="1 of 1 workers died and did not come back"):
         iteration(Algorithm(NOTHING, [0] * 6), cluster)
 

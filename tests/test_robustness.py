@@ -12,17 +12,21 @@ import numpy as np
 import pytest
 from toys import BrightnessVictim, QuadrantClips, QuadrantVictim, TornClips, brighten
 
-from agents.attacks.base import Rules
-from agents.attacks.no_attack import NoAttack
-from agents.build import Setting
-from agents.report.confusion import confused_pairs, confusion, confusion_picture
-from agents.report.layout import lay_out
-from agents.report.robustness import accuracy, corrupted, right, tables
-from agents.robustness import classify_clips, describe, measure
-from envs.clip import Clip
-from envs.datasets.base import ClipDataset, DatasetError
-from envs.game_config import GameConfig
-from envs.threat import visible
+from video_attack.agents.attacks.base import Rules
+from video_attack.agents.attacks.no_attack import NoAttack
+from video_attack.agents.evaluation.corruptions import classify_clips, describe, measure
+from video_attack.agents.report.figures.confusion import (
+    confused_pairs,
+    confusion,
+    confusion_picture,
+)
+from video_attack.agents.report.figures.robustness import accuracy, corrupted, right, tables
+from video_attack.agents.report.layout import lay_out
+from video_attack.agents.setup.setting import Setting
+from video_attack.envs.clip import Clip
+from video_attack.envs.datasets.base import ClipDataset, DatasetError
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.game.threat import visible
 
 ROOT = Path(__file__).parents[1]
 LEVELS = (1, 2, 3, 4, 5)

@@ -19,12 +19,12 @@ from pathlib import Path
 import pytest
 from shells import ROOT, command, run
 
-from agents import config
-from agents.checkpoints import begun
-from agents.run_lock import LOCK, FolderError, owned
+from video_attack.agents.configs import command_line as config
+from video_attack.agents.core.checkpoints import begun
+from video_attack.agents.run_lock import LOCK, FolderError, owned
 
 HOLD = (
-    "import sys, time; from pathlib import Path; from agents.run_lock import owned\n"
+    "import sys, time; from pathlib import Path; from video_attack.agents.run_lock import owned\n"
     "with owned(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
 )
 

@@ -15,14 +15,14 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from agents.attacks.base import Attack, Task
-from agents.attacks.random_moves import RandomMoves
-from agents.build import Setting, build_setting
-from agents.config import prepare
-from envs.victims.base import Victim
 from tests import own_models
 from tests.http_servers import Reply, answer, serve
 from tests.own_models import CLASSES, KEYS, SCALE, logits
+from video_attack.agents.attacks.base import Attack, Task
+from video_attack.agents.attacks.play.random_moves import RandomMoves
+from video_attack.agents.configs.command_line import prepare
+from video_attack.agents.setup.setting import Setting, build_setting
+from video_attack.envs.victims.base import Victim
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

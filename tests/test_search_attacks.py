@@ -10,14 +10,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.attacks.base import Attack, AttackResult
-from agents.attacks.boxes import runs
-from agents.attacks.square import Square
-from agents.build import ConfigError, build
-from envs.bound import Bound
-from envs.clip import Frames
-from envs.victims.base import Scores
 from tests.attack_toys import FRAMES, LinearVictim, darken, grey_clip, rules
+from video_attack.agents.attacks.base import Attack, AttackResult
+from video_attack.agents.attacks.search.boxes import runs
+from video_attack.agents.attacks.search.square import Square
+from video_attack.agents.core.build import build
+from video_attack.agents.core.errors import ConfigError
+from video_attack.envs.clip import Frames
+from video_attack.envs.game.bound import Bound
+from video_attack.envs.victims.base import Scores
 
 CONF = Path(__file__).parents[1] / "conf/attack"
 NAMES = ("square", "simba", "greedy", "rlab")

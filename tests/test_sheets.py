@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from agents.report.sheets import attacks_table
-from envs.metrics.summary import MEANS
+from video_attack.agents.report.html.sheets import attacks_table
+from video_attack.envs.metrics.summary import MEANS
 
 FIGURES = {"psnr": 31.26, "roughness": 0.789, "warping_error": 0.00296}
 

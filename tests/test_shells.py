@@ -19,10 +19,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from shells import ROOT, environment, run, shell
 
-from agents.config import prepare
-from agents.log_file import LogFile, Once
-from agents.progress import Progress
-from agents.shell import LastingOutput
+from video_attack.agents.configs.command_line import prepare
+from video_attack.agents.core.progress import Progress
+from video_attack.agents.log_file import LogFile, Once
+from video_attack.agents.shell import LastingOutput
 
 RESULTS = ("records.jsonl", "records.csv", "table.txt", "table.md", "success.png", "report.html")
 
@@ -186,7 +186,7 @@ def test_every_run_logs_that_way(name) -> None:
     groups = ["dataset=actions", "model=tiny3d"] if name == "finetune" else []
     with initialize_config_dir(str(ROOT / "conf"), version_base=None):
         found = compose(name, [*groups, "run_dir=x"], return_hydra_config=True).hydra.job_logging
-    assert found.handlers.file["class"] == "agents.log_file.LogFile"
+    assert found.handlers.file["class"] == "video_attack.agents.log_file.LogFile"
     assert all(found.handlers[kind].filters == ["once"] for kind in ("file", "console"))
     assert found.root.handlers == ["console", "file"]
 
@@ -208,7 +208,7 @@ def test_a_warning_is_said_once_and_counted_after() -> None:
     counted = []
     handler = logging.Handler()
     handler.emit = lambda record: counted.append(record.getMessage())
-    target = logging.getLogger("agents.log_file")
+    target = logging.getLogger("video_attack.agents.log_file")
     target.addHandler(handler)
     target.setLevel(logging.INFO)
     try:

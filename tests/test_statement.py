@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.metrics.curves import area_under, norm_curve
-from envs.metrics.statement import robustness_statement
-from envs.metrics.summary import success_curve
+from video_attack.envs.metrics.curves import area_under, norm_curve
+from video_attack.envs.metrics.statement import robustness_statement
+from video_attack.envs.metrics.summary import success_curve
 
 
 def record(id, first=None, l2=None, attacked=True, budget=100, attack="square", queries=None):

@@ -15,11 +15,11 @@ from toys import (
     brighten,
 )
 
-from agents.attacks.base import Rules
-from agents.attacks.random_moves import RandomMoves
-from agents.attacks.sweep import sweep, tidy
-from envs.game_config import GameConfig
-from envs.mask import Box, MaskedClip
+from video_attack.agents.attacks.base import Rules
+from video_attack.agents.attacks.play.random_moves import RandomMoves
+from video_attack.agents.attacks.play.sweep import sweep, tidy
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.game.mask import Box, MaskedClip
 
 
 def rules(**kwargs):

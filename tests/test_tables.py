@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from agents.tables import main
+from video_attack.agents.audit.tables import main
 
 FIGURES = dict.fromkeys(("linf", "map", "l0_pixels", "l0_frames", "ssim"), 0.5)
 

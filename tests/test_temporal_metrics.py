@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from envs.metrics.perceptual import Lpips
-from envs.metrics.summary import MEANS, MORE, summary
-from envs.metrics.temporal import sample, visible_pixels, warping_error
-from envs.victims.base import VictimError
 from tests.lpips_files import LINEAR, write_lpips_files
+from video_attack.envs.metrics.perceptual import Lpips
+from video_attack.envs.metrics.summary import MEANS, MORE, summary
+from video_attack.envs.metrics.temporal import sample, visible_pixels, warping_error
+from video_attack.envs.victims.base import VictimError
 
 
 def texture(H=48, W=64, seed=0):
@@ -194,7 +194,7 @@ def test_lpips_names_what_is_missing(files, tmp_path, monkeypatch):
         Lpips(files / "alexnet.pth", files / "alexnet.pth")
     with pytest.raises(VictimError, match="does not fit"):
         Lpips(files / "alex.pth", files / "alex.pth")
-    monkeypatch.setattr("envs.metrics.perceptual.find_spec", lambda name: None)
+    monkeypatch.setattr("video_attack.envs.metrics.perceptual.find_spec", lambda name: None)
     with pytest.raises(VictimError, match="pip install --no-deps lpips"):
         Lpips(files / "alexnet.pth")
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from envs.threat import Goal, visible
+from video_attack.envs.game.threat import Goal, visible
 
 PROPERTY = settings(deadline=None, max_examples=60)
 rows = hnp.arrays(np.float32, 5, elements=st.floats(0, 1, width=32)).filter(

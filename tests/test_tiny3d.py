@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from envs.clip import Frames
-from envs.datasets.actions import Actions
-from envs.victims.base import VictimError
-from envs.victims.tiny3d import SHIPPED, Tiny3D, Tiny3DNet
-from envs.victims.train_tiny3d import augment, main
+from video_attack.envs.clip import Frames
+from video_attack.envs.datasets.actions import Actions
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.tiny3d import SHIPPED, Tiny3D, Tiny3DNet
+from video_attack.envs.victims.train_tiny3d import augment, main
 
 UNSEEN = 17  # a seed that training never used
 

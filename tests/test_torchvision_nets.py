@@ -12,10 +12,10 @@ import yaml
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from envs.clip import Sampling
-from envs.victims.base import VictimError
-from envs.victims.torchvision_import import import_video_models
-from envs.victims.torchvision_nets import NETS, TorchvisionNet
+from video_attack.envs.clip import Sampling
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.torchvision_import import import_video_models
+from video_attack.envs.victims.torchvision_nets import NETS, TorchvisionNet
 
 CONF = Path(__file__).parents[1] / "conf/model"
 YAMLS = ("r3d", "mc3", "r2plus1d", "s3d", "mvit_v2", "swin3d")

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents import transfer
-from agents.build import ConfigError
-from agents.report.video import write_video
 from tests.toys import BrightnessVictim, dark_frames
+from video_attack.agents.audit import transfer
+from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.video.write import write_video
 
 
 class Deaf(BrightnessVictim):

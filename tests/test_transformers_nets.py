@@ -13,9 +13,15 @@ import yaml
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from envs.clip import Sampling
-from envs.victims.base import VictimError
-from envs.victims.transformers_nets import VJEPA2, TimeSformer, TransformersNet, VideoMAE, ViViT
+from video_attack.envs.clip import Sampling
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.transformers_nets import (
+    VJEPA2,
+    TimeSformer,
+    TransformersNet,
+    VideoMAE,
+    ViViT,
+)
 
 CONF = Path(__file__).parents[1] / "conf/model"
 SMALL: dict[str, Any] = {"frames": 4, "size": 32, "short_side": None, "device": "cpu"}

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from envs.clip import Sampling
-from envs.datasets import files
-from envs.datasets.base import BadClipError, DatasetError, load_clips
-from envs.datasets.ucf101 import Ucf101
 from tests.videos import write
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets import files
+from video_attack.envs.datasets.base import BadClipError, DatasetError, load_clips
+from video_attack.envs.datasets.ucf101 import Ucf101
 
 SMALL = Sampling(frames=4, size=16, short_side=20, stride=2)
 CLASSES = ["surfing", "Horse race", "ARCHERY", "yodelling"]

@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[1]
 MODULE = '''
 import numpy as np
 
-from envs.clip import Sampling
-from envs.victims.base import Victim
+from video_attack.envs.clip import Sampling
+from video_attack.envs.victims.base import Victim
 
 
 class DayOrNight(Victim):

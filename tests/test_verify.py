@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import yaml
 
-from agents import verify
-from agents.report.video import write_video
-from envs.metrics.norms import norms
 from tests.toys import BrightnessVictim, dark_frames
+from video_attack.agents.audit import verify
+from video_attack.agents.video.write import write_video
+from video_attack.envs.metrics.norms import norms
 
 CONFIG = {
     "model": {"_target_": "tests.toys.BrightnessVictim", "answers": "scores", "top_k": 5},
@@ -187,13 +187,15 @@ def test_a_folder_without_a_run_is_one_sentence(tmp_path):
         verify.main([str(tmp_path)])
 
 
-@pytest.mark.filterwarnings("ignore:'agents.verify' found in sys.modules:RuntimeWarning")
+@pytest.mark.filterwarnings(
+    "ignore:'video_attack.agents.audit.verify' found in sys.modules:RuntimeWarning"
+)
 @pytest.mark.parametrize(("l2", "status"), [({}, 0), ({"l2": 0.5}, 1)])
 def test_the_command_ends_with_a_status(run, monkeypatch, capsys, l2, status):
     falsify(run, 2, **l2)
     monkeypatch.setattr(sys, "argv", ["verify", str(run)])
     with pytest.raises(SystemExit) as end:
-        runpy.run_module("agents.verify", run_name="__main__")
+        runpy.run_module("video_attack.agents.audit.verify", run_name="__main__")
     assert end.value.code == status
     assert ("square, clip hit: l2=0.5" in capsys.readouterr().out) == bool(status)
 
@@ -203,7 +205,8 @@ def test_it_shares_nothing_with_what_it_checks():
     imports = [line for line in source.splitlines() if line.startswith(("from ", "import "))]
     own = [line for line in imports if "agents" in line or "envs" in line]
     assert own == [
-        "from agents.build import USER_ERRORS, make_victim",
-        "from agents.codec_in_loop import parse_codec",
-        "from envs.victims.base import Victim",
+        "from video_attack.agents.core.errors import USER_ERRORS",
+        "from video_attack.agents.evaluation.codec_in_loop import parse_codec",
+        "from video_attack.agents.setup.setting import make_victim",
+        "from video_attack.envs.victims.base import Victim",
     ]

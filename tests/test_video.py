@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.clip import SPREADS, Clip, Frames, Sampling
-from envs.datasets.base import BadClipError, ClipDataset, load_clips
-from envs.datasets.video import count_frames, fit, read_frames, sample_indices
 from tests.videos import cut, greys, noise, write
+from video_attack.envs.clip import SPREADS, Clip, Frames, Sampling
+from video_attack.envs.datasets.base import BadClipError, ClipDataset, load_clips
+from video_attack.envs.datasets.video import count_frames, fit, read_frames, sample_indices
 
 SMALL = Sampling(frames=4, size=16, short_side=20, stride=2)
 

@@ -19,11 +19,11 @@ from toys import (
     toy_env,
 )
 
-from envs.clip import Clip
-from envs.datasets.base import ClipDataset, DatasetError
-from envs.observation import flatten
-from envs.victims.base import VictimError
-from envs.video_attack_v0 import VideoAttackEnv
+from video_attack.envs.clip import Clip
+from video_attack.envs.datasets.base import ClipDataset, DatasetError
+from video_attack.envs.game.observation import flatten
+from video_attack.envs.game.video_attack_v0 import VideoAttackEnv
+from video_attack.envs.victims.base import VictimError
 
 VARIANTS = [
     {},
@@ -280,7 +280,7 @@ def test_pictures():
 
 def test_the_environment_needs_neither_ray_nor_hydra():
     code = (
-        "import sys, envs.video_attack_v0 as e; e.parallel_env;"
+        "import sys, video_attack.envs.game.video_attack_v0 as e; e.parallel_env;"
         "sys.exit(bool({'ray', 'hydra', 'omegaconf', 'agents'} & set(sys.modules)))"
     )
     root = Path(__file__).resolve().parent.parent

@@ -11,19 +11,19 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.attacks.base import Task
-from agents.attacks.geotrap import TRANSFORMS, place, random_matrices
-from agents.attacks.me_sampler import follow
-from agents.attacks.warps import warp
-from agents.build import ConfigError
-from envs.bound import Bound
-from envs.ledger import Ledger
-from envs.mask import perturbation_norm
-from envs.threat import Goal
 from tests.attack_toys import LinearVictim, darken, grey_clip, make
+from video_attack.agents.attacks.base import Task
+from video_attack.agents.attacks.gradient.geotrap import TRANSFORMS, place, random_matrices
+from video_attack.agents.attacks.gradient.me_sampler import follow
+from video_attack.agents.attacks.gradient.warps import warp
+from video_attack.agents.core.errors import ConfigError
+from video_attack.envs.game.bound import Bound
+from video_attack.envs.game.ledger import Ledger
+from video_attack.envs.game.mask import perturbation_norm
+from video_attack.envs.game.threat import Goal
 
-GEOTRAP = "agents.attacks.geotrap.GeoTrap"
-ME_SAMPLER = "agents.attacks.me_sampler.MeSampler"
+GEOTRAP = "video_attack.agents.attacks.gradient.geotrap.GeoTrap"
+ME_SAMPLER = "video_attack.agents.attacks.gradient.me_sampler.MeSampler"
 # Just held: a log margin of 8.4 of 10, so that every move shows in it.
 HELD = 1.05
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import nn
 
-from envs.cache_folder import CACHE_VARIABLE
-from envs.victims.base import VictimError
-from envs.victims.weights import load_into, load_state, unwrap
+from video_attack.envs.cache_folder import CACHE_VARIABLE
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.weights import load_into, load_state, unwrap
 
 
 def net() -> nn.Sequential:

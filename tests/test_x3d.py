@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from envs.clip import Sampling
-from envs.victims.x3d import VARIANTS, X3D, fold
-from envs.victims.x3d_net import Head, Residual, X3DNet, squeezed
+from video_attack.envs.clip import Sampling
+from video_attack.envs.victims.x3d import VARIANTS, X3D, fold
+from video_attack.envs.victims.x3d_net import Head, Residual, X3DNet, squeezed
 
 TINY: dict[str, Any] = {"variant": "xs", "size": 48, "device": "cpu"}
 

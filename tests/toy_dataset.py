@@ -1,7 +1,7 @@
 """The dark clips as a data set with parts, for whole runs."""
 
-from envs.clip import Sampling
 from tests.toys import DarkClips
+from video_attack.envs.clip import Sampling
 
 
 class ToyDataset(DarkClips):

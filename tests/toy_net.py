@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor, nn
 
-from envs.clip import Clip, Sampling
-from envs.datasets.base import BadClipError, ClipDataset
-from envs.victims.network import NetVictim
+from video_attack.envs.clip import Clip, Sampling
+from video_attack.envs.datasets.base import BadClipError, ClipDataset
+from video_attack.envs.victims.network import NetVictim
 
 
 class Net(nn.Module):

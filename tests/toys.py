@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from envs.clip import Clip, Frames, Sampling
-from envs.datasets.base import BadClipError, ClipDataset
-from envs.game_config import GameConfig
-from envs.victims.base import Scores, Victim
-from envs.video_attack_v0 import VideoAttackEnv
+from video_attack.envs.clip import Clip, Frames, Sampling
+from video_attack.envs.datasets.base import BadClipError, ClipDataset
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.game.video_attack_v0 import VideoAttackEnv
+from video_attack.envs.victims.base import Scores, Victim
 
 FRAMES, SIZE = 8, 32  # of all clips here, unless said otherwise
 

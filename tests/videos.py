@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from envs.clip import Frames
+from video_attack.envs.clip import Frames
 
 REAL = Path(__file__).parents[1] / "../shared/realdata"
 NO_REAL = "real clips are not beside the project"

@@ -3,9 +3,9 @@
 import time
 from pathlib import Path
 
-from envs.clip import Frames
-from envs.victims.base import Scores, VictimError
 from tests.toys import BrightnessVictim
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.base import Scores, VictimError
 
 
 class SlowVictim(BrightnessVictim):

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.bound import Bound
-from envs.clip import Clip, Frames
-from envs.episode import Distort, choose_goal, distorted_draws, open_ledger
-from envs.game_config import GameConfig
-from envs.ledger import BudgetExhausted, Ledger, Talk, converse
-from envs.threat import Goal
-from envs.victims.base import Scores, Victim
+from video_attack.envs.clip import Clip, Frames
+from video_attack.envs.game.bound import Bound
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.game.episode import Distort, choose_goal, distorted_draws, open_ledger
+from video_attack.envs.game.ledger import BudgetExhausted, Ledger, Talk, converse
+from video_attack.envs.game.threat import Goal
+from video_attack.envs.victims.base import Scores, Victim
 
 Proposals = Generator[Frames, Scores, None]
 

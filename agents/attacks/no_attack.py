@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
 
 
 class NoAttack(Attack):
@@ -10,7 +10,7 @@ class NoAttack(Attack):
 
     Args:
         rules: see Rules.
-        severities: of the distortion, which `agents.robustness.measure` puts on whole clips.
+        severities: of the distortion, which `agents.evaluation.corruptions` puts on whole clips.
 
     Raises:
         ValueError: a severity that is not 1 to 5, or one given twice.

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.attacks.base import AttackResult
-from agents.files import write_whole
-from agents.report.video import write_video
+from video_attack.agents.attacks.base import AttackResult
+from video_attack.agents.core.files import write_whole
+from video_attack.agents.video.write import write_video
 
 
 def safe_name(clip: str) -> str:

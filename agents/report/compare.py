@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from agents.report.layout import lay_out
-from envs.metrics.rates import paired_bootstrap_difference, paired_bootstrap_ratio
-from envs.metrics.summary import spent
+from video_attack.agents.report.layout import lay_out
+from video_attack.envs.metrics.rates import paired_bootstrap_difference, paired_bootstrap_ratio
+from video_attack.envs.metrics.summary import spent
 
 Record = Mapping[str, Any]
 Pair = tuple[Record, Record]

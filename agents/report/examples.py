@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from agents.attacks.base import AttackResult
-from agents.report.clips import safe_name
-from agents.report.pictures import sensitivity_picture
-from agents.report.video import side_by_side
+from video_attack.agents.attacks.base import AttackResult
+from video_attack.agents.report.clips import safe_name
+from video_attack.agents.report.figures.pictures import sensitivity_picture
+from video_attack.agents.video.write import side_by_side
 
 SHOWN = {"mask", "sensitivity"}  # the notes that an example needs
 

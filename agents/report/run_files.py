@@ -11,8 +11,8 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from envs.clip import Frames
-from envs.metrics.summary import FILES, MEANS
+from video_attack.envs.clip import Frames
+from video_attack.envs.metrics.summary import FILES, MEANS
 
 Record = dict[str, Any]
 Notes = Mapping[str, NDArray[np.float32]]

@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from agents.report.layout import lay_out
-from envs.metrics.summary import FILES, summary
+from video_attack.agents.report.layout import lay_out
+from video_attack.envs.metrics.summary import FILES, summary
 
 Row = Mapping[str, object]
 NOTE = (
@@ -22,7 +22,7 @@ def row(name: str, records: Sequence[Mapping[str, Any]]) -> dict[str, object]:
 
     Args:
         name: the attack's.
-        records: one a clip; see `agents.arena.outcomes`.
+        records: one a clip; see `video_attack.agents.evaluation.arena.outcomes`.
 
     Returns:
         `attack`; all that `summary` says; `seconds`, the mean over attacked clips.

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Literal, get_args
 
-from envs.clip import Clip
+from video_attack.envs.clip import Clip
 
 log = logging.getLogger(__name__)
 Part = Literal["train", "validation", "test"]

@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from envs.cache_folder import CACHE_VARIABLE, cache_folder
-from envs.clip import Frames, Sampling
-from envs.datasets.base import BadClipError, ClipDataset
+from video_attack.envs.cache_folder import CACHE_VARIABLE, cache_folder
+from video_attack.envs.clip import Frames, Sampling
+from video_attack.envs.datasets.base import BadClipError, ClipDataset
 
 # Raise the number whenever videos come to be read into other pixels. The libraries' versions are
 # part of it: what a run reads must not depend on what an older installation left in the folder.

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from envs.clip import Clip, Sampling
-from envs.datasets import clip_cache
-from envs.datasets.base import ClipDataset, DatasetError, Part, check_part
-from envs.datasets.names import find_class
-from envs.datasets.parts import mix
-from envs.datasets.video import read_frames
+from video_attack.envs.clip import Clip, Sampling
+from video_attack.envs.datasets import clip_cache
+from video_attack.envs.datasets.base import ClipDataset, DatasetError, Part, check_part
+from video_attack.envs.datasets.names import find_class
+from video_attack.envs.datasets.parts import mix
+from video_attack.envs.datasets.video import read_frames
 
 CHANGES = ("stride", "spread", "short_side")  # of the sampling, that a data set may ask for
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from envs.clip import Sampling
-from envs.datasets.base import DatasetError, Part
-from envs.datasets.files import VideoDataset, VideoFile, check_folder, check_range
-from envs.datasets.layout import class_folders, part_folders
-from envs.datasets.parts import cut_validation, hashed_part
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.base import DatasetError, Part
+from video_attack.envs.datasets.files import VideoDataset, VideoFile, check_folder, check_range
+from video_attack.envs.datasets.layout import class_folders, part_folders
+from video_attack.envs.datasets.parts import cut_validation, hashed_part
 
 
 class Folder(VideoDataset):

@@ -5,10 +5,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from envs.clip import Sampling
-from envs.datasets.base import DatasetError, Part
-from envs.datasets.files import VideoDataset, VideoFile, shorten
-from envs.datasets.names import find_class
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.base import DatasetError, Part
+from video_attack.envs.datasets.files import VideoDataset, VideoFile, shorten
+from video_attack.envs.datasets.names import find_class
 
 
 class GivenFiles(VideoDataset):

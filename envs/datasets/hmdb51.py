@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from envs.datasets.base import DatasetError, Part
-from envs.datasets.files import VideoFile, check_folder
-from envs.datasets.parts import cut_validation
-from envs.datasets.splits import SplitDataset
+from video_attack.envs.datasets.base import DatasetError, Part
+from video_attack.envs.datasets.files import VideoFile, check_folder
+from video_attack.envs.datasets.parts import cut_validation
+from video_attack.envs.datasets.splits import SplitDataset
 
 PAGE = "https://serre-lab.clps.brown.edu/resource/hmdb-a-large-human-motion-database/"
 # Use of a clip in a split: 0 not at all, 1 train, 2 test.

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from envs.clip import Sampling
-from envs.datasets.base import DatasetError, Part
-from envs.datasets.files import VideoDataset, VideoFile, check_folder, check_range
-from envs.datasets.layout import class_folders, part_folders, scan
-from envs.datasets.names import plain
-from envs.datasets.parts import cut_validation
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.base import DatasetError, Part
+from video_attack.envs.datasets.files import VideoDataset, VideoFile, check_folder, check_range
+from video_attack.envs.datasets.layout import class_folders, part_folders, scan
+from video_attack.envs.datasets.names import plain
+from video_attack.envs.datasets.parts import cut_validation
 
 PAGE = "https://github.com/cvdfoundation/kinetics-dataset"
 COLUMNS = ("label", "youtube_id", "time_start", "time_end")

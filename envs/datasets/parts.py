@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from envs.datasets.base import Part
+from video_attack.envs.datasets.base import Part
 
 
 class Labelled(Protocol):

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from envs.clip import Sampling
-from envs.datasets.base import Part
-from envs.datasets.files import VideoDataset, check_range
+from video_attack.envs.clip import Sampling
+from video_attack.envs.datasets.base import Part
+from video_attack.envs.datasets.files import VideoDataset, check_range
 
 
 class SplitDataset(VideoDataset):

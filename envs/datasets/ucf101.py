@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from envs.datasets.base import DatasetError, Part
-from envs.datasets.files import VideoFile, check_folder
-from envs.datasets.parts import cut_validation
-from envs.datasets.splits import SplitDataset
+from video_attack.envs.datasets.base import DatasetError, Part
+from video_attack.envs.datasets.files import VideoFile, check_folder
+from video_attack.envs.datasets.parts import cut_validation
+from video_attack.envs.datasets.splits import SplitDataset
 
 PAGE = "https://www.crcv.ucf.edu/data/UCF101.php"
 # "Archery/v_Archery_g08_c01.avi 3": class, video, and in train lists the number of the class.

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from envs.clip import Frames, Sampling
-from envs.datasets.base import BadClipError
-from envs.datasets.container import missing_bytes
+from video_attack.envs.clip import Frames, Sampling
+from video_attack.envs.datasets.base import BadClipError
+from video_attack.envs.datasets.container import missing_bytes
 
 MIN_SIDE = 8  # pixels; a smaller picture shows nothing, and would be blown up out of proportion
 

@@ -1,0 +1,4 @@
+"""Distortions: functions from a clip to a distorted one, a module each.
+
+Imports `clip`.
+"""

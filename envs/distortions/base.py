@@ -11,7 +11,7 @@ generator.
 from collections.abc import Sequence
 from typing import TypeVar
 
-from envs.clip import Frames, check_frames
+from video_attack.envs.clip import Frames, check_frames
 
 Level = TypeVar("Level")
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from envs.clip import Frames
-from envs.distortions.base import level
+from video_attack.envs.clip import Frames
+from video_attack.envs.distortions.base import level
 
 # Added to V of HSV on [0, 1]; ImageNet-C (Hendrycks & Dietterich, 2019).
 SHIFTS = (0.1, 0.2, 0.3, 0.4, 0.5)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from envs.clip import Frames
-from envs.distortions.base import level
+from video_attack.envs.clip import Frames
+from video_attack.envs.distortions.base import level
 
 # What is left of the contrast; Mini Kinetics-C (Yi et al., 2021).
 FACTORS = (0.5, 0.4, 0.3, 0.2, 0.1)

@@ -4,8 +4,8 @@ from typing import Literal
 
 import numpy as np
 
-from envs.clip import Frames
-from envs.distortions.base import level
+from video_attack.envs.clip import Frames
+from video_attack.envs.distortions.base import level
 
 # Share of the pixels. No public table: 1 in 200 is just visible, 1 in 10 a ruined sensor.
 SHARES = (0.005, 0.01, 0.02, 0.05, 0.1)

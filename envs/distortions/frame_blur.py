@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from envs.clip import Frames
-from envs.distortions.base import level
+from video_attack.envs.clip import Frames
+from video_attack.envs.distortions.base import level
 
 # Half the number of frames that are averaged; Mini Kinetics-C (Yi et al., 2021).
 REACHES = (3, 5, 7, 9, 11)

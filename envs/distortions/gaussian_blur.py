@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from envs.clip import Frames
-from envs.distortions.base import in_pixels, level
+from video_attack.envs.clip import Frames
+from video_attack.envs.distortions.base import in_pixels, level
 
 # Standard deviation in pixels of a 224-pixel image; ImageNet-C (Hendrycks & Dietterich, 2019).
 SIGMAS = (1, 2, 3, 4, 6)

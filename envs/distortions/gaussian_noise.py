@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from envs.clip import Frames
-from envs.distortions.base import level
+from video_attack.envs.clip import Frames
+from video_attack.envs.distortions.base import level
 
 # Standard deviation on [0, 1]; ImageNet-C (Hendrycks & Dietterich, 2019).
 SIGMAS = (0.08, 0.12, 0.18, 0.26, 0.38)

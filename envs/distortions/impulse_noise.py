@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from envs.clip import Frames
-from envs.distortions.base import level
+from video_attack.envs.clip import Frames
+from video_attack.envs.distortions.base import level
 
 # Share of the values that are replaced; ImageNet-C (Hendrycks & Dietterich, 2019).
 SHARES = (0.03, 0.06, 0.09, 0.17, 0.27)

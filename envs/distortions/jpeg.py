@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from envs.clip import Frames
-from envs.distortions.base import level
+from video_attack.envs.clip import Frames
+from video_attack.envs.distortions.base import level
 
 # JPEG quality; ImageNet-C (Hendrycks & Dietterich, 2019).
 QUALITIES = (25, 18, 15, 10, 7)

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.clip import Frames
-from envs.distortions.base import in_pixels, level
+from video_attack.envs.clip import Frames
+from video_attack.envs.distortions.base import in_pixels, level
 
 # Radius and standard deviation of the trail in pixels of a 224-pixel image; ImageNet-C
 # (Hendrycks & Dietterich, 2019), which takes them as arguments of ImageMagick's motion blur.

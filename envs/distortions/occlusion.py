@@ -4,8 +4,8 @@ from typing import Literal
 
 import numpy as np
 
-from envs.clip import Frames
-from envs.distortions.base import level
+from video_attack.envs.clip import Frames
+from video_attack.envs.distortions.base import level
 
 # Share of a frame that is covered. No public table: about a tenth more at each severity.
 SHARES = (0.05, 0.1, 0.2, 0.3, 0.4)

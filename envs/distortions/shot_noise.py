@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from envs.clip import Frames
-from envs.distortions.base import level
+from video_attack.envs.clip import Frames
+from video_attack.envs.distortions.base import level
 
 # Photons that make a white value; ImageNet-C (Hendrycks & Dietterich, 2019).
 PHOTONS = (60, 25, 12, 5, 3)

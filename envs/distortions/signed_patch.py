@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from envs.clip import Frames
-from envs.distortions.base import linf_bound
+from video_attack.envs.clip import Frames
+from video_attack.envs.distortions.base import linf_bound
 
 
 def signed_patch(

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from envs.clip import Frames
-from envs.distortions.base import linf_bound
+from video_attack.envs.clip import Frames
+from video_attack.envs.distortions.base import linf_bound
 
 # Width of a stripe as a share of the frame's, whether rows change too (a chequered pattern), and for
 # how many frames a pattern stands.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.metrics.summary import Record
+from video_attack.envs.metrics.summary import Record
 
 Floats = NDArray[np.float64]
 
@@ -17,7 +17,7 @@ def norm_curve(records: Sequence[Record], norm: str = "l2") -> tuple[Floats, Flo
     all its successes; asked for in another norm, there may have been a smaller one.
 
     Args:
-        records: one a clip; see `envs.metrics.summary`.
+        records: one a clip; see `video_attack.envs.metrics.summary`.
         norm: a figure of the records, such as l2, linf, map, l0_pixels or l0_frames.
 
     Returns:
@@ -48,8 +48,8 @@ def area_under(costs: NDArray[np.number], share: Floats, limit: float) -> float:
     query budget, or the largest norm that the bound of both admits.
 
     Args:
-        costs: (n,), increasing from 0: queries of `envs.metrics.summary.success_curve`, or norms of
-            `norm_curve`.
+        costs: (n,), increasing from 0: queries of `video_attack.envs.metrics.summary.success_curve`,
+            or norms of `norm_curve`.
         share: float64 (n,), success from that cost on, up to the next one; the last goes on for ever.
         limit: above 0, in the unit of the costs.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from envs.clip import Frames, check_frames
+from video_attack.envs.clip import Frames, check_frames
 
 
 def check_pair(original: Frames, adversarial: Frames) -> None:

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from envs.clip import Frames
-from envs.metrics.norms import check_pair
-from envs.victims.base import VictimError
-from envs.victims.weights import load_into, load_state, unwrap
+from video_attack.envs.clip import Frames
+from video_attack.envs.metrics.norms import check_pair
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.weights import load_into, load_state, unwrap
 
 CHANNELS = (64, 192, 384, 256, 256)  # of AlexNet's five convolutions
 # Where packages keep the calibration that the authors of LPIPS published (version 0.1, AlexNet).

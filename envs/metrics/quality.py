@@ -3,8 +3,8 @@
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from envs.clip import Frames
-from envs.metrics.norms import check_pair
+from video_attack.envs.clip import Frames
+from video_attack.envs.metrics.norms import check_pair
 
 _WINDOW = 7
 _PSNR_CAP = 100.0

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from envs.metrics.rates import clopper_pearson
-from envs.metrics.summary import Record, first_flip
+from video_attack.envs.metrics.rates import clopper_pearson
+from video_attack.envs.metrics.summary import Record, first_flip
 
 TITLES = {"l2": "L2 norm", "linf": "Linf norm", "map": "mean change (0-255)",
           "l0_pixels": "share of changed pixels", "l0_frames": "share of changed frames"}  # fmt: skip
@@ -68,8 +68,8 @@ def robustness_statement(
     (`env.norm`) than `norm_name`, a smaller clip may have been met and not kept.
 
     Args:
-        records: of one attack; see `envs.metrics.summary`. A record without `first_success` is taken
-            by its `queries`.
+        records: of one attack; see `video_attack.envs.metrics.summary`. A record without `first_success` is
+            taken by its `queries`.
         queries: the allowance; None takes the smallest budget of the attacked clips.
         norm: the allowance of the norm; None asks for none.
         norm_name: the figure of the records that `norm` means.

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.metrics.rates import clopper_pearson
+from video_attack.envs.metrics.rates import clopper_pearson
 
 Record = Mapping[str, Any]
 

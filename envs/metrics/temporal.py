@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.clip import Frames
-from envs.metrics.norms import check_pair
+from video_attack.envs.clip import Frames
+from video_attack.envs.metrics.norms import check_pair
 
 Floats = NDArray[np.float32]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from envs.victims.base import Scores, VictimError
-from envs.victims.preprocess import TOLERANCE, probabilities
+from video_attack.envs.victims.base import Scores, VictimError
+from video_attack.envs.victims.preprocess import TOLERANCE, probabilities
 
 
 def read_answer(
@@ -24,7 +24,7 @@ def read_answer(
 
     Args:
         found: holds "scores", "top" or "labels"; the one that tells most is read. See
-            envs.victims.endpoint.Endpoint.
+            video_attack.envs.victims.endpoint.Endpoint.
         clips: number of clips that were asked about.
         classes: class names.
         source: what errors call the endpoint.

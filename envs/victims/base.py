@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.clip import Frames, Sampling
+from video_attack.envs.clip import Frames, Sampling
 
 Scores = NDArray[np.float32]
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from envs.victims.network import NetVictim
+from video_attack.envs.victims.network import NetVictim
 
 FRAMES, SIZE = 16, 112
 # Layers as other ports call them, and as MMAction2 does.

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from envs.clip import Frames, check_frames
-from envs.victims.base import Scores, Victim
+from video_attack.envs.clip import Frames, check_frames
+from video_attack.envs.victims.base import Scores, Victim
 
 Defend = Callable[[Frames, np.random.Generator], Frames]
 

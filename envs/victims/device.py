@@ -2,7 +2,7 @@
 
 import torch
 
-from envs.victims.base import VictimError
+from video_attack.envs.victims.base import VictimError
 
 
 def choose_device(name: str) -> torch.device:

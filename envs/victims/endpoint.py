@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from envs.clip import Frames
-from envs.victims.answers import read_answer
-from envs.victims.base import Scores, VictimError
-from envs.victims.http_session import Answer, Session
-from envs.victims.own import OwnVictim, one_line
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.answers import read_answer
+from video_attack.envs.victims.base import Scores, VictimError
+from video_attack.envs.victims.http_session import Answer, Session
+from video_attack.envs.victims.own import OwnVictim, one_line
 
 log = logging.getLogger(__name__)
 BODIES = {"npy": "application/octet-stream", "json": "application/json"}

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.export.passes import move_to_device_pass
 
-from envs.victims.base import VictimError
-from envs.victims.device import choose_device
-from envs.victims.own import one_line
-from envs.victims.own_file import FileVictim, check_kind
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.device import choose_device
+from video_attack.envs.victims.own import one_line
+from video_attack.envs.victims.own_file import FileVictim, check_kind
 
 
 class Exported(FileVictim):

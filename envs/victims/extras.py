@@ -3,7 +3,7 @@
 from importlib import import_module
 from types import ModuleType
 
-from envs.victims.base import VictimError
+from video_attack.envs.victims.base import VictimError
 
 
 def require(module: str, extra: str, user: str) -> ModuleType:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from envs.clip import Frames
-from envs.victims.base import VictimError
-from envs.victims.own import OwnVictim
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.own import OwnVictim
 
 
 class Function(OwnVictim):
@@ -58,7 +58,7 @@ def find_function(name: str) -> Callable[[Frames], Any]:
     if inspect.isclass(found):
         raise VictimError(
             f"model.function={name} is a class: name a function, or make it a subclass of "
-            "envs.victims.base.Victim and name it by model._target_"
+            "video_attack.envs.victims.base.Victim and name it by model._target_"
         )
     if not callable(found):
         raise VictimError(f"model.function={name} is a {type(found).__name__}: name a function")

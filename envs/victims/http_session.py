@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from envs.victims.base import VictimError
+from video_attack.envs.victims.base import VictimError
 
 LARGEST = 1 << 26  # bytes of an answer; the scores of 32 clips take some hundred kilobytes
 _CHUNK = 1 << 16

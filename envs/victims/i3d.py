@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from envs.clip import Frames
-from envs.victims.base import Scores
-from envs.victims.i3d_net import I3DNet
-from envs.victims.network import NetVictim
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.base import Scores
+from video_attack.envs.victims.i3d_net import I3DNet
+from video_attack.envs.victims.network import NetVictim
 
 
 class I3D(NetVictim):

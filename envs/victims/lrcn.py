@@ -5,8 +5,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from envs.clip import Frames
-from envs.victims.network import NetVictim
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.network import NetVictim
 
 SIZE = 64  # of the frames that leave one pixel after all pooling
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from envs.clip import Frames, Sampling
-from envs.victims.base import Scores, Victim, VictimError
-from envs.victims.device import choose_device
-from envs.victims.torchvision_import import import_video_models
-from envs.victims.weights import load_into, load_state, unwrap
+from video_attack.envs.clip import Frames, Sampling
+from video_attack.envs.victims.base import Scores, Victim, VictimError
+from video_attack.envs.victims.device import choose_device
+from video_attack.envs.victims.torchvision_import import import_video_models
+from video_attack.envs.victims.weights import load_into, load_state, unwrap
 
 log = logging.getLogger(__name__)
 

@@ -6,10 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from envs.clip import Frames, Sampling
-from envs.victims.base import Scores, Victim, VictimError
-from envs.victims.network import read_labels
-from envs.victims.preprocess import OUTPUTS, as_rows, look_like_probabilities, probabilities
+from video_attack.envs.clip import Frames, Sampling
+from video_attack.envs.victims.base import Scores, Victim, VictimError
+from video_attack.envs.victims.network import read_labels
+from video_attack.envs.victims.preprocess import (
+    OUTPUTS,
+    as_rows,
+    look_like_probabilities,
+    probabilities,
+)
 
 log = logging.getLogger(__name__)
 _DIFFERENT = 0.05  # of the largest score: two answers to one clip are not the same any more

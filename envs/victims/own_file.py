@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from envs.clip import Frames
-from envs.victims.base import VictimError
-from envs.victims.own import OwnVictim, one_line
-from envs.victims.preprocess import Preprocess, run_in_pieces
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.own import OwnVictim, one_line
+from video_attack.envs.victims.preprocess import Preprocess, run_in_pieces
 
 
 class FileVictim(OwnVictim):

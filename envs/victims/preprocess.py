@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from envs.clip import Frames
-from envs.victims.base import Scores, VictimError
+from video_attack.envs.clip import Frames
+from video_attack.envs.victims.base import Scores, VictimError
 
 # Where the axes of (N, T, H, W, C) go.
 LAYOUTS = {"NCTHW": (0, 4, 1, 2, 3), "NTCHW": (0, 1, 4, 2, 3), "NTHWC": (0, 1, 2, 3, 4)}

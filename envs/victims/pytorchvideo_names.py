@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from envs.victims.resnet3d_net import IMAGENET_MEAN, IMAGENET_STD
+from video_attack.envs.victims.resnet3d_net import IMAGENET_MEAN, IMAGENET_STD
 
 MARK = "rescale.scale"  # a key that only networks for PyTorchVideo's weights have
 _MEAN, _STD = 0.45, 0.225  # PyTorchVideo's normalisation of all three channels

@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from envs.victims.network import NetVictim
-from envs.victims.pytorchvideo_names import MARK, is_pytorchvideo, rename_pytorchvideo
-from envs.victims.resnet3d_net import IMAGENET_MEAN, IMAGENET_STD, initialise
-from envs.victims.slowfast_net import FAST_FEATURES, LATERAL_FRAMES, SlowFastNet
+from video_attack.envs.victims.network import NetVictim
+from video_attack.envs.victims.pytorchvideo_names import MARK, is_pytorchvideo, rename_pytorchvideo
+from video_attack.envs.victims.resnet3d_net import IMAGENET_MEAN, IMAGENET_STD, initialise
+from video_attack.envs.victims.slowfast_net import FAST_FEATURES, LATERAL_FRAMES, SlowFastNet
 
 
 class SlowFast(NetVictim):

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from envs.victims.pytorchvideo_names import Rescale
-from envs.victims.resnet3d_net import DEPTHS, ConvNorm, Head, ResNet50, slow_resnet50
+from video_attack.envs.victims.pytorchvideo_names import Rescale
+from video_attack.envs.victims.resnet3d_net import DEPTHS, ConvNorm, Head, ResNet50, slow_resnet50
 
 FAST_WIDTH = 8  # channels of the fast pathway's stem, an eighth of the slow one's
 FAST_FEATURES = 32 * FAST_WIDTH  # of its last stage

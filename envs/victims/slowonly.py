@@ -4,9 +4,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from envs.victims.network import NetVictim
-from envs.victims.pytorchvideo_names import Rescale, is_pytorchvideo, rename_pytorchvideo
-from envs.victims.resnet3d_net import (
+from video_attack.envs.victims.network import NetVictim
+from video_attack.envs.victims.pytorchvideo_names import (
+    Rescale,
+    is_pytorchvideo,
+    rename_pytorchvideo,
+)
+from video_attack.envs.victims.resnet3d_net import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     Head,

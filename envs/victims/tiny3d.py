@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from envs.clip import Frames, Sampling
-from envs.victims.base import Scores, Victim, VictimError
-from envs.victims.device import choose_device
-from envs.victims.weights import load_into, load_state
+from video_attack.envs.clip import Frames, Sampling
+from video_attack.envs.victims.base import Scores, Victim, VictimError
+from video_attack.envs.victims.device import choose_device
+from video_attack.envs.victims.weights import load_into, load_state
 
 SHIPPED = Path(__file__).with_suffix(".pt")
 
@@ -83,7 +83,7 @@ class Tiny3D(Victim):
 
     Args:
         weights: checkpoint {"state_dict": ..., "classes": names, "sampling": {"frames", "size"}},
-            a path or URL; None takes the one that ships, trained by `envs.victims.train_tiny3d`.
+            a path or URL; None takes the one that ships, trained by `video_attack.envs.victims.train_tiny3d`.
         device: "auto" (the GPU if there is one), "cpu", "cuda" or "cuda:1".
         precision: "float32": a clip's scores do not depend on the batch that it is in, up to 1e-6;
             "bf16": autocast to bfloat16, equal to two digits.
@@ -111,7 +111,7 @@ class Tiny3D(Victim):
         except (KeyError, TypeError) as error:
             raise VictimError(
                 f"{path} lacks its classes or sampling ({error}): "
-                "give a checkpoint written by envs.victims.train_tiny3d"
+                "give a checkpoint written by video_attack.envs.victims.train_tiny3d"
             ) from error
         net = Tiny3DNet(len(self.classes))
         load_into(net, state, path)

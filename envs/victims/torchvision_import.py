@@ -11,8 +11,8 @@ from types import ModuleType
 
 import torch
 
-from envs.victims.base import VictimError
-from envs.victims.extras import require
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.extras import require
 
 _OPERATORS = ("nms", "qnms")
 # Declarations last as long as this object.

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from envs.victims.network import NetVictim
-from envs.victims.torchvision_import import import_video_models
+from video_attack.envs.victims.network import NetVictim
+from video_attack.envs.victims.torchvision_import import import_video_models
 
 Channels = tuple[float, float, float]
 

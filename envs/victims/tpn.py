@@ -4,9 +4,9 @@ from typing import Any
 
 from torch import nn
 
-from envs.victims.network import NetVictim
-from envs.victims.resnet3d_net import IMAGENET_MEAN, IMAGENET_STD, initialise
-from envs.victims.tpn_net import TPNNet
+from video_attack.envs.victims.network import NetVictim
+from video_attack.envs.victims.resnet3d_net import IMAGENET_MEAN, IMAGENET_STD, initialise
+from video_attack.envs.victims.tpn_net import TPNNet
 
 # The auxiliary classifier helps training only; new_cls is a copy of fc_cls, made while testing.
 UNUSED = ("neck.aux_head.", "cls_head.new_cls.")

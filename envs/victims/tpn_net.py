@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from envs.victims.resnet3d_net import ConvNorm, Head, slow_resnet50
+from video_attack.envs.victims.resnet3d_net import ConvNorm, Head, slow_resnet50
 
 POOLED = 8  # frames that the temporal modulation pools to one
 LEVELS = (1024, 2048)  # channels of the backbone's last two stages

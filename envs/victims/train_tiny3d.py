@@ -1,4 +1,4 @@
-"""Train the shipped `tiny3d.pt`: `python -m envs.victims.train_tiny3d` (minutes on two cores).
+"""Train the shipped `tiny3d.pt`: `python -m video_attack.envs.victims.train_tiny3d` (minutes on two cores).
 
 `--single-frame` goes on from the shipped weights with single frames instead, without saving
 anything, and shows how little the same network and effort make of them. It is no upper bound: from
@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from envs.clip import Frames, Sampling
-from envs.datasets.actions import Actions
-from envs.victims.tiny3d import SHIPPED, Tiny3DNet
-from envs.victims.weights import load_into, load_state
+from video_attack.envs.clip import Frames, Sampling
+from video_attack.envs.datasets.actions import Actions
+from video_attack.envs.victims.tiny3d import SHIPPED, Tiny3DNet
+from video_attack.envs.victims.weights import load_into, load_state
 
 SAMPLING = Sampling(frames=16, size=112)
 FRAMES_PER_CLIP = 4  # single-frame training sees that many frames of a clip, each by itself

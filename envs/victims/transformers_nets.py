@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from envs.victims.extras import require
-from envs.victims.network import NetVictim
-from envs.victims.torchvision_import import import_video_models
+from video_attack.envs.victims.extras import require
+from video_attack.envs.victims.network import NetVictim
+from video_attack.envs.victims.torchvision_import import import_video_models
 
 
 class TransformersNet(NetVictim):

@@ -4,9 +4,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from envs.victims.network import NetVictim
-from envs.victims.resnet3d_net import IMAGENET_MEAN, IMAGENET_STD, Bottleneck, initialise
-from envs.victims.tsn import TSNNet
+from video_attack.envs.victims.network import NetVictim
+from video_attack.envs.victims.resnet3d_net import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Bottleneck,
+    initialise,
+)
+from video_attack.envs.victims.tsn import TSNNet
 
 DIVISOR = 8  # an eighth of the channels is shifted each way
 

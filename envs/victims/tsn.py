@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from envs.victims.network import NetVictim
-from envs.victims.resnet3d_net import (
+from video_attack.envs.victims.network import NetVictim
+from video_attack.envs.victims.resnet3d_net import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     Head,

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from envs.cache_folder import cache_folder
-from envs.victims.base import VictimError
-from envs.victims.extras import require
+from video_attack.envs.cache_folder import cache_folder
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.extras import require
 
 _CHUNK = 1 << 20
 _TIMEOUT = 60.0  # seconds without a byte

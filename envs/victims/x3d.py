@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from envs.victims.network import NetVictim
-from envs.victims.x3d_net import Bottleneck, X3DNet
+from video_attack.envs.victims.network import NetVictim
+from video_attack.envs.victims.x3d_net import Bottleneck, X3DNet
 
 
 @dataclass(frozen=True)

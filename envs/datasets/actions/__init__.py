@@ -1,5 +1,5 @@
 """The embedded data set: rendered actions, endless by seed."""
 
-from envs.datasets.actions.dataset import Actions
+from video_attack.envs.datasets.actions.dataset import Actions
 
 __all__ = ["Actions"]

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from envs.clip import Clip, Frames, Sampling
-from envs.datasets.actions.figure import Figure
-from envs.datasets.actions.motions import PROGRAMS
-from envs.datasets.actions.painting import Painting
-from envs.datasets.actions.scene import MARGIN, Camera, Distractor, Sensor, background
-from envs.datasets.base import ClipDataset, DatasetError, Part, check_part
+from video_attack.envs.clip import Clip, Frames, Sampling
+from video_attack.envs.datasets.actions.figure import Figure
+from video_attack.envs.datasets.actions.motions import PROGRAMS
+from video_attack.envs.datasets.actions.painting import Painting
+from video_attack.envs.datasets.actions.scene import MARGIN, Camera, Distractor, Sensor, background
+from video_attack.envs.datasets.base import ClipDataset, DatasetError, Part, check_part
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 

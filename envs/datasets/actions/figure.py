@@ -5,9 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.datasets.actions.motions import LEFT_ARM, LEFT_LEG, RIGHT_ARM, RIGHT_LEG, Motion
-from envs.datasets.actions.painting import BACKDROP, Colour, Stroke
-from envs.datasets.actions.skeleton import HIPS, LEFT, SHIN, SHOULDERS, Skeleton
+from video_attack.envs.datasets.actions.motions import (
+    LEFT_ARM,
+    LEFT_LEG,
+    RIGHT_ARM,
+    RIGHT_LEG,
+    Motion,
+)
+from video_attack.envs.datasets.actions.painting import BACKDROP, Colour, Stroke
+from video_attack.envs.datasets.actions.skeleton import HIPS, LEFT, SHIN, SHOULDERS, Skeleton
 
 Array = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.clip import Frames
+from video_attack.envs.clip import Frames
 
 Array = NDArray[np.float64]
 Colour = tuple[float, float, float]

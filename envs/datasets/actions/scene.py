@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.clip import Frames
-from envs.datasets.actions.painting import SHIFT, Colour, to_fixed
+from video_attack.envs.clip import Frames
+from video_attack.envs.datasets.actions.painting import SHIFT, Colour, to_fixed
 
 Array = NDArray[np.float64]
 

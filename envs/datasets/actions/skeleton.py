@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.datasets.actions.motions import (
+from video_attack.envs.datasets.actions.motions import (
     LEFT_ARM,
     LEFT_LEG,
     LOWER,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from envs.clip import Frames
+from video_attack.envs.clip import Frames
 
 
 def chain(clip: Frames, rng: np.random.Generator, *, steps: Sequence[Mapping[str, Any]]) -> Frames:

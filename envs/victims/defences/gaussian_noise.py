@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from envs.clip import Frames
+from video_attack.envs.clip import Frames
 
 
 def gaussian_noise(clip: Frames, rng: np.random.Generator, *, sigma: float) -> Frames:

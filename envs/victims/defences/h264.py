@@ -5,7 +5,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from envs.clip import Frames
+from video_attack.envs.clip import Frames
 
 _FPS = 25  # some rate must be named; x264's quality hardly depends on it
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from envs.clip import Frames
-from envs.distortions.jpeg import compress
+from video_attack.envs.clip import Frames
+from video_attack.envs.distortions.jpeg import compress
 
 
 def jpeg(clip: Frames, rng: np.random.Generator, *, quality: int) -> Frames:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from envs.clip import Frames
+from video_attack.envs.clip import Frames
 
 
 def median(clip: Frames, rng: np.random.Generator, *, size: int, frames: int) -> Frames:

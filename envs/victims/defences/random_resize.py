@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from envs.clip import Frames
+from video_attack.envs.clip import Frames
 
 
 def random_resize(clip: Frames, rng: np.random.Generator, *, smallest: float) -> Frames:

@@ -1,0 +1,1 @@
+"""Attacks that look at nothing of an answer but the predicted class."""

@@ -1,0 +1,59 @@
+"""Attacks that look at nothing of an answer but the predicted class."""
+
+from collections.abc import Generator, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from video_attack.agents.attacks.base import Attack, Task
+from video_attack.envs.clip import Frames
+from video_attack.envs.game.bound import Bound
+from video_attack.envs.game.observation import cell_means
+from video_attack.envs.victims.base import Scores
+
+Theta = NDArray[np.float32]  # (T, H, W, 3), see Bound
+Asking = Generator[Frames, Scores, bool]
+
+
+class LabelOnly(Attack):
+    """What decision-based attacks share; they ask the same of scores, of top-k and of labels.
+
+    Before the label flips, labels tell nothing, so that `corners` are tried until one flips it, or
+    the budget is spent. The base class stops there: how much smaller a clip of the same label can be
+    is searched with the queries of `env.cleanup` and no others.
+    """
+
+    def flips(self, task: Task, theta: Theta) -> Asking:
+        """Ask about one point: whether the goal is reached there; notes where the best changes."""
+        clip = task.bound.render(theta)
+        answers = yield clip[None]
+        reached = len(answers) > 0 and task.ledger.goal.reached(answers[0])
+        if reached and np.array_equal(clip, task.ledger.best):  # type: ignore[arg-type] # not None: reached
+            task.notes["mask"] = cell_means(np.abs(theta).mean(3), self.rules.game.grid)
+        return reached
+
+    def start(self, task: Task) -> Generator[Frames, Scores, Theta]:
+        """The first corner that flips the label."""
+        for theta in corners(task.bound, task.rng):
+            if (yield from self.flips(task, theta)):
+                return theta
+        raise AssertionError("corners never end")
+
+
+def corners(bound: Bound, rng: np.random.Generator) -> Iterator[Theta]:
+    """Endlessly, points of the bound at which each theta is the least or the most.
+
+    Constant, channel by channel, over blocks whose length in each axis is drawn anew for every
+    point, 1, 2, 4, ... or the whole of it: fine noise seldom flips a label, stripes and patches may.
+    Where the bound is a distortion, the wholly distorted clip comes first.
+    """
+    shape = bound.clean.shape
+    if bound.low == 0:
+        yield np.ones(shape, np.float32)
+    while True:
+        lengths = [min(int(2 ** rng.integers(0, np.log2(n) + 2)), n) for n in shape[:3]]
+        blocks = [-(-n // length) for n, length in zip(shape, lengths, strict=False)]
+        theta = rng.choice(np.array([bound.low, 1.0], np.float32), (*blocks, 3))
+        for axis, length in enumerate(lengths):
+            theta = theta.repeat(length, axis)
+        yield theta[: shape[0], : shape[1], : shape[2]]

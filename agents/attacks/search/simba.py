@@ -1,0 +1,63 @@
+"""SimBA in a basis of space-time blocks (Guo et al., Simple Black-box Attacks, ICML 2019)."""
+
+from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.search.boxes import Region, Search, runs
+
+
+class Simba(Attack):
+    """Random directions without repetition, each tried forwards, then backwards, kept if better.
+
+    A direction is one patch of the game's grid over a run of frames: each colour channel of its own
+    under an Linf bound, the three together when the bound is a distortion. A try that changes
+    nothing, such as undoing what was never distorted, costs no query. When all directions are used
+    up it goes through them again (the paper stops there), until a whole round brings nothing. It
+    ends at the first success.
+
+    Args:
+        rules: see Rules.
+        frames: length of a run of frames, at least 1.
+        step: of theta along a direction, in (0, 1]; 1 goes to the edge of the bound at once.
+
+    Raises:
+        ValueError: a constant out of its range.
+    """
+
+    name = "simba"
+
+    def __init__(self, rules: Rules, *, frames: int, step: float) -> None:
+        super().__init__(rules)
+        if not 0 < step <= 1:
+            raise ValueError(f"step={step}: choose a step above 0 and at most 1")
+        self.runs, self.step = runs(rules.frames, frames), step
+
+    def moves(self, task: Task) -> Proposals:
+        """One try a query."""
+        with Search(task, self.rules.game.grid) as search:
+            channels = range(3) if task.bound.low < 0 else [slice(None)]
+            basis = [
+                (region, channel)
+                for run in self.runs
+                for region in search.patches(run)
+                for channel in channels
+            ]
+            before = float("inf")
+            while search.margin < before and not search.flipped:
+                before = search.margin
+                for index in task.rng.permutation(len(basis)):
+                    yield from self._try(search, *basis[index])
+                    if search.flipped:
+                        return
+
+    def _try(self, search: Search, region: Region, channel: int | slice) -> Proposals:
+        for step in (self.step, -self.step):
+            theta = search.theta.copy()
+            block = theta[region][..., channel]
+            moved = (block + step).clip(search.task.bound.low, 1)
+            if (moved == block).all():
+                continue
+            block[...] = moved
+            regions = [region]
+            added, taken = (regions, []) if moved.any() else ([], regions)
+            drop = yield from search.ask(theta, added, taken)
+            if drop > 0:
+                return

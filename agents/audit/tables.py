@@ -1,0 +1,63 @@
+"""Tables of a run from its records: `python -m video_attack.agents.tables RECORDS.jsonl [...]`.
+
+Several files are joined, the later record of an attack and clip standing; the first attack (or the one
+named with --first) is set against each other one.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from video_attack.agents.report.compare import compare
+from video_attack.agents.report.table import format_table, row
+from video_attack.agents.shell import open_shell
+
+
+def read(files: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
+    """Records by attack, one a clip.
+
+    Raises:
+        ValueError: a line is no record, or there is none.
+    """
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for file in files:
+        for number, line in enumerate(file.read_text().splitlines(), start=1):
+            try:
+                record = json.loads(line)
+                found.setdefault(record["attack"], {})[record["id"]] = record
+            except (json.JSONDecodeError, KeyError, TypeError) as fault:
+                raise ValueError(
+                    f"{file}, line {number} is no record of a clip: give a run's records.jsonl"
+                ) from fault
+    if not found:
+        raise ValueError("the files hold no record: give a run's records.jsonl")
+    return {name: list(records.values()) for name, records in found.items()}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(
+        prog="python -m video_attack.agents.tables", description=__doc__
+    )
+    parser.add_argument("records", type=Path, nargs="+", help="a run's records.jsonl")
+    parser.add_argument("--first", help="the attack that is set against the others")
+    parser.add_argument("--markdown", action="store_true", help="for a paper")
+    options = parser.parse_args(arguments)
+    try:
+        found = read(options.records)
+        if options.first not in (None, *found):
+            raise ValueError(f"--first {options.first}: there are {', '.join(found)}")
+    except (OSError, ValueError) as fault:
+        sys.exit(f"error: {fault}")
+    if options.first:
+        found = {options.first: found[options.first], **found}
+    rows = [row(name, records) for name, records in found.items()]
+    print(*format_table(rows, options.markdown), *compare(found, options.markdown), sep="\n\n")
+
+
+if __name__ == "__main__":
+    open_shell()
+    main()

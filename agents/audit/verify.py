@@ -1,0 +1,213 @@
+"""Verify a run from its files alone: `python -m video_attack.agents.verify RUN_FOLDER`.
+
+Reads the records, decodes the stored clips, asks the victim about each once, and recomputes what the
+records claim. Nothing but the victim (and the codec, where one was put before it) is shared with what
+made them: no ledger, no attack, no metric. Exits with 1 when anything disagrees, and names the clip.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from video_attack.agents.core.errors import USER_ERRORS
+from video_attack.agents.evaluation.codec_in_loop import parse_codec
+from video_attack.agents.setup.setting import make_victim
+from video_attack.envs.victims.base import Victim
+
+Record = Mapping[str, Any]
+Pictures = NDArray[np.uint8]
+TOLERANCE = 1e-6  # relative, of a norm: more than another order of summation can explain
+
+
+class Asker:
+    """Asks the victim about stored clips, about each distinct file once.
+
+    Args:
+        victim: as the run's configuration says.
+        folder: the run's; files are named relative to it.
+    """
+
+    def __init__(self, victim: Victim, folder: Path) -> None:
+        self.victim, self.folder = victim, folder
+        self._answers: dict[tuple[str, str | None], int] = {}
+
+    def pictures(self, name: str) -> Pictures:
+        """All pictures of a file as uint8 RGB (T, H, W, 3).
+
+        Raises:
+            ValueError: they are not what the victim takes.
+        """
+        with av.open(str(self.folder / name)) as file:
+            found = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+        wanted = self.victim.sampling
+        if {len(found), *(f.shape for f in found)} != {wanted.frames, (wanted.size,) * 2 + (3,)}:
+            raise ValueError(
+                f"{name} has not the {wanted.frames} frames of {wanted.size} x {wanted.size} pixels "
+                "that the victim takes"
+            )
+        return np.stack(found)
+
+    def predicted(self, name: str, codec: str | None = None) -> int:
+        """The victim's class for a file, which first passes through a codec if one is named."""
+        if (name, codec) not in self._answers:
+            scores = parse_codec(codec)(self.victim).scores(self.pictures(name)[None])
+            self._answers[name, codec] = int(scores[0].argmax())
+        return self._answers[name, codec]
+
+
+def verify(folder: Path, victim: Victim, config: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Check all records of a run.
+
+    Args:
+        folder: holds records.jsonl and the files that its records name.
+        victim: the one that was attacked.
+        config: the run's; only `bound.eps` is read (levels of 0-255; absent or None: no such bound).
+
+    Returns:
+        A table, one line an attack, and one sentence for each disagreement.
+    """
+    records = list(read_records(folder / "records.jsonl"))
+    asker = Asker(victim, folder)
+    eps = (config.get("bound") or {}).get("eps")
+    faults: list[str] = [] if records else ["records.jsonl holds no record"]
+    lines = [["attack", "records", "attacked", "successes", "verified"]]
+    for attack in dict.fromkeys(str(record["attack"]) for record in records):
+        own = [record for record in records if str(record["attack"]) == attack]
+        verified = 0
+        for record in own:
+            wrong = list(disagreements(record, asker, eps))
+            faults += [f"{attack}, clip {record['id']}: {sentence}" for sentence in wrong]
+            verified += bool(record["success"]) and not wrong
+        twice = [clip for clip, n in Counter(record["id"] for record in own).items() if n > 1]
+        faults += [f"{attack}, clip {clip}: has more than one record" for clip in twice]
+        numbers = [len(own), *(sum(r[k] for r in own) for k in ("attacked", "success")), verified]
+        lines.append([attack, *map(str, numbers)])
+    return align(lines), faults
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """One record a line.
+
+    Raises:
+        ValueError: a line is no record; its number is named.
+    """
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as fault:
+            raise ValueError(f"line {number} of {path.name} is no JSON: {fault.msg}") from fault
+        missing = {"attack", "id", "attacked", "success"} - record.keys()
+        if missing:
+            raise ValueError(f"line {number} of {path.name} lacks {', '.join(sorted(missing))}")
+        yield record
+
+
+def disagreements(record: Record, asker: Asker, eps: int | None) -> Iterator[str]:
+    """What is wrong with one record, a sentence each."""
+    try:
+        yield from count_disagreements(record, asker.victim.classes)
+        if record["success"]:
+            yield from file_disagreements(record, asker, eps)
+    except KeyError as missing:
+        yield f"the record lacks {missing}"
+    except (OSError, ValueError, av.error.FFmpegError) as fault:
+        yield f"its files cannot be checked ({fault})"
+
+
+def count_disagreements(record: Record, classes: Sequence[str]) -> Iterator[str]:
+    """What a record says against itself."""
+    label, first = record["label"], record["first_success"]
+    if not 0 <= label < len(classes) or classes[label] != record["class"]:
+        yield f"label {label} is not the class {record['class']!r} of this victim"
+    if not 1 <= record["queries"] <= record["budget"]:
+        yield f"{record['queries']} queries with a budget of {record['budget']}"
+    if not record["success"]:
+        return
+    if not record["attacked"]:
+        yield "a success on a clip that was not attacked"
+    if first is None or not 1 < first <= record["queries"]:  # the first query is the clean clip
+        yield f"its first success is query {first} of {record['queries']}"
+
+
+def file_disagreements(record: Record, asker: Asker, eps: int | None) -> Iterator[str]:
+    """What the files of a success say against its record."""
+    label, target, codec = record["label"], record["target"], record.get("codec_in_loop")
+    clean, adversarial = record["clean_file"], record["clip_file"]
+    classes = asker.victim.classes
+    if not clean or not adversarial:
+        yield "a success without its files"
+        return
+
+    def reached(seen: int) -> bool:
+        return seen != label if target is None else seen == target
+
+    before, after = asker.predicted(clean, codec), asker.predicted(adversarial, codec)
+    if before != label:
+        yield f"the victim takes the clean clip for {classes[before]!r}, not {record['class']!r}"
+    if not reached(after):
+        yield f"the victim takes the stored clip for {classes[after]!r}: no success"
+    lossless = {**record, **(record.get("delivered") or {})}.get("ffv1")
+    if lossless is not None and lossless != reached(asker.predicted(adversarial)):
+        yield f"ffv1={lossless}, but the victim answers the stored clip otherwise"
+    found = sizes(asker.pictures(clean), asker.pictures(adversarial))
+    for name, value in found.items():
+        stated = record[name] if name in ("l2", "linf") else record.get(name, value)
+        if not np.isclose(stated, value, rtol=TOLERANCE, atol=1e-12):
+            yield f"{name}={stated}, but the files say {value:.6g}"
+    if eps is not None and round(255 * found["linf"]) > eps:
+        yield f"a value moved by {round(255 * found['linf'])} levels, more than the bound of {eps}"
+
+
+def sizes(clean: Pictures, adversarial: Pictures) -> dict[str, float]:
+    """Norms on the [0, 1] scale, the mean on 0-255, shares of pixels and frames that changed."""
+    moved = adversarial.astype(np.int64) - clean.astype(np.int64)
+    touched = (moved != 0).any(axis=3)
+    return {
+        "l2": int((moved * moved).sum()) ** 0.5 / 255,
+        "linf": int(abs(moved).max()) / 255,
+        "map": int(abs(moved).sum()) / moved.size,
+        "l0_pixels": int(touched.sum()) / touched.size,
+        "l0_frames": int(touched.any(axis=(1, 2)).sum()) / len(touched),
+    }
+
+
+def align(lines: Sequence[Sequence[str]]) -> str:
+    """Columns of equal width, the first to the left."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table and the disagreements; 0 when there is none, else 1."""
+    parser = argparse.ArgumentParser(
+        prog="python -m video_attack.agents.verify", description=__doc__
+    )
+    parser.add_argument("run_folder", type=Path, help="a run of evaluate.py")
+    folder = parser.parse_args(arguments).run_folder
+    try:
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        table, faults = verify(folder, make_victim(config), config)
+    except (OSError, ValueError, *USER_ERRORS) as fault:
+        sys.exit(f"error: {folder} cannot be verified ({fault})")
+    print(table, *faults, sep="\n")
+    print(f"{len(faults)} disagreements" if faults else "all records agree with their files")
+    return int(bool(faults))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

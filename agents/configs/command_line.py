@@ -1,0 +1,201 @@
+"""Configuration: run folders, settings carried from a run to its evaluation, errors in plain words."""
+
+import contextlib
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from video_attack.agents.configs.schema import register
+from video_attack.agents.core.checkpoints import begun
+from video_attack.agents.core.errors import (
+    CheckpointError,
+    ConfigError,
+    IncompleteError,
+    PolicyError,
+    in_words,
+)
+from video_attack.agents.core.files import write_whole
+from video_attack.agents.setup.setting import check_setting
+from video_attack.envs.datasets.base import DatasetError
+from video_attack.envs.victims.base import VictimError
+
+RUNS = Path("runs")
+RECORD = "config.yaml"  # a run's own configuration, in its folder
+# What an evaluation takes over from the training run of its policy.
+CARRIED = ("dataset", "model", "defence", "distortion", "env", "experiment")
+EXPECTED = (
+    ConfigError, CheckpointError, PolicyError, DatasetError, VictimError, IncompleteError,
+)  # fmt: skip
+
+
+def prepare() -> None:
+    """Register schemas and resolvers; to be called before Hydra starts."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that `plain_errors` sees the exception itself
+    register()
+    OmegaConf.register_new_resolver("new_run", new_run, use_cache=True, replace=True)
+    OmegaConf.register_new_resolver("newest_policy", newest_policy, use_cache=True, replace=True)
+
+
+def new_run(kind: str, resume: bool) -> str:
+    """A new folder for a run, or the newest one of this kind that can go on."""
+    if resume:
+        found = [folder for folder in sorted(RUNS.glob(f"{kind}-*")) if begun(folder)]
+        if not found:
+            raise CheckpointError(f"nothing to resume below {RUNS}: start without resume=true")
+        return str(found[-1])
+    # By chance, since processes in containers have the same numbers.
+    return str(RUNS / f"{kind}-{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(3)}")
+
+
+def newest_policy() -> str | None:
+    """The newest run's policy, or None."""
+    found = sorted(RUNS.glob("train-*/policy.pt"))
+    return str(found[-1]) if found else None
+
+
+def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
+    """Plain configuration and run folder; the configuration is written into the folder.
+
+    A run that was stopped before it left anything to go on with begins anew, with `resume` or without.
+
+    Raises:
+        ConfigError: a value out of its range, a component that does not exist, or a folder that
+            holds another run.
+        CheckpointError: nothing to resume there, or a run of other settings.
+    """
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment] # a mapping at the top
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    check_setting(plain)
+    record = folder / RECORD
+    there = begun(folder)
+    if there and not record.exists():
+        raise ConfigError(
+            f"{folder} holds results, but not the {RECORD} of their run: name another run_dir"
+        )
+    if plain.get("resume") and not record.exists():
+        raise CheckpointError(f"{folder} holds no run: start without resume=true")
+    if there and plain.get("resume"):
+        before = yaml.safe_load(record.read_text())
+        refuse_changes(plain, before)
+        now, then = (part.get("attacks") or {} for part in (plain, before))
+        both = {**now, **{name: keys for name, keys in then.items() if name not in now}}
+        kept = {**plain, "attacks": both} if "attacks" in plain else plain
+        write_whole(record, yaml.safe_dump(kept, sort_keys=False).encode())
+    elif there:
+        raise ConfigError(f"{folder} holds a run: go on with resume=true, or name another run_dir")
+    else:
+        if record.exists():  # a run that left nothing; what it noted of itself is void
+            for name in ("run.json", "policy.pt"):
+                (folder / name).unlink(missing_ok=True)
+        if plain.get("resume"):
+            plain["resume"] = False
+        overrides = list(HydraConfig.get().overrides.task)
+        (folder / "overrides.yaml").write_text(yaml.safe_dump(overrides))
+        # Last and whole: a folder that holds it can go on.
+        write_whole(record, yaml.safe_dump(plain, sort_keys=False).encode())
+    return plain, folder
+
+
+def refuse_changes(new: dict[str, Any], old: dict[str, Any], path: str = "") -> None:
+    """Raise CheckpointError at the first setting that may not change when a run goes on."""
+    free = {
+        "resume",
+        "run_dir",
+        "queries",
+        "clips",
+        "examples",
+        "side_by_side",
+        "threads",
+        "keep",
+        "cluster",
+        "workers",
+        "worker_gpus",
+        "ray_address",
+        "checkpoint",  # an attack that uses it names it among its own keys
+    }
+    for key in sorted(new.keys() | old.keys()):
+        if not path and key in free:
+            continue
+        if path == "attacks." and not (key in new and key in old):
+            continue  # an attack more, or one less
+        now, then = new.get(key), old.get(key)
+        if isinstance(now, dict) and isinstance(then, dict):
+            refuse_changes(now, then, f"{path}{key}.")
+        elif now != then:
+            raise CheckpointError(
+                f"the run to resume had {path}{key}={then}, now it is {now}: give the same command, "
+                "or start a new run without resume=true"
+            )
+
+
+def carry_settings(arguments: list[str]) -> list[str]:
+    """Command line of an evaluation, with the settings of its policy's training run added.
+
+    Args:
+        arguments: the user's overrides; one of them wins over the run's for the same key, and a
+            whole group given anew drops all that the run said of that group.
+    """
+    given = {argument.split("=")[0].lstrip("+") for argument in arguments}
+    # The way to have none of the run's, which Hydra cannot be told.
+    arguments = [argument for argument in arguments if argument != "experiment=null"]
+    named = [a.split("=", 1)[1] for a in arguments if a.startswith("checkpoint=")]
+    policy = named[-1] if named else newest_policy()
+    if policy is None:
+        return arguments
+    path = Path(policy)
+    folder = path if path.is_dir() else path.parent
+    if not (folder / "overrides.yaml").exists():
+        return arguments
+    carried = []
+    for override in yaml.safe_load((folder / "overrides.yaml").read_text()):
+        key = override.split("=")[0].lstrip("+")
+        group = key.split(".")[0]
+        if group in CARRIED and key not in given and group not in given:
+            carried.append(override)
+    # Beside the other overrides: the command line may end with an option such as --config-dir.
+    own = [place for place, a in enumerate(arguments) if "=" in a and not a.startswith("-")]
+    end = own[-1] + 1 if own else len(arguments)
+    return arguments[:end] + carried + arguments[end:]
+
+
+@contextlib.contextmanager
+def plain_errors() -> Iterator[None]:
+    """End with one sentence, not a traceback, on what a user can mend."""
+    try:
+        yield
+    except HydraException as fault:
+        sys.exit(f"error: {explain(fault)}")
+    except OmegaConfBaseException as fault:  # our own error, met while resolving a key
+        sys.exit(f"error: {fault.__cause__ or explain(fault)}")
+    except OSError as fault:
+        sys.exit(f"error: {in_words(fault)}")
+    except EXPECTED as fault:
+        sys.exit(f"error: {fault}")
+    except KeyboardInterrupt:
+        sys.exit("stopped; it goes on with resume=true")
+
+
+def explain(fault: BaseException) -> str:
+    """A Hydra error in one line, with the keys that are allowed where one was unknown."""
+    if isinstance(fault, MissingMandatoryValue):
+        return f"{fault.full_key} has no value: add {fault.full_key}=... to the command"
+    cause = fault.__cause__
+    line = " ".join(str(fault).split())
+    if isinstance(cause, OmegaConfBaseException):
+        key = cause.full_key or cause.key
+        parent = cause.parent_node
+        if isinstance(parent, DictConfig) and cause.key not in parent:
+            allowed = ", ".join(sorted(map(str, parent.keys())))
+            return f"unknown key {key!r}; allowed here: {allowed}"
+        return f"{line} ({' '.join(str(cause.msg).split())}; key {key!r})"
+    return line

@@ -1,0 +1,132 @@
+"""Typed schema behind conf/: a key that is not here, or of another type, is refused at once."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+from video_attack.envs.game.config import GameConfig
+
+
+@dataclass
+class AlgoConfig:
+    """PPO; see conf/algo/ippo.yaml."""
+
+    central: bool = MISSING
+    hidden: int = MISSING
+    batch: int = MISSING
+    minibatch: int = MISSING
+    epochs: int = MISSING
+    lr: float = MISSING
+    gamma: float = MISSING
+    lam: float = MISSING
+    clip: float = MISSING
+    entropy: float = MISSING
+    value_loss: float = MISSING
+    grad_clip: float = MISSING
+
+
+@dataclass
+class ClusterConfig:
+    """Where things run; see conf/cluster/local.yaml."""
+
+    address: str = MISSING
+    cpus: int | None = MISSING
+    runners: int = MISSING
+    games_per_runner: int = MISSING
+    runner_cpus: float = MISSING
+    victim: str = MISSING
+    victim_gpus: float = MISSING
+    learner_gpus: float = MISSING
+    sample_timeout_s: float = MISSING
+
+
+@dataclass
+class ValidationConfig:
+    """Validation during training; see conf/train.yaml."""
+
+    clips: int = MISSING
+    every: int = MISSING
+
+
+@dataclass
+class RunConfig:
+    """What training and evaluation have in common."""
+
+    # Any: these groups hold `_target_` and that target's own arguments, checked when it is built.
+    dataset: Any = MISSING
+    model: Any = MISSING
+    distortion: Any = MISSING
+    defence: Any = MISSING
+    env: GameConfig = field(default_factory=GameConfig)
+    seed: int = MISSING
+    run_dir: str = MISSING
+    clips: int = MISSING
+    examples: int = MISSING
+    side_by_side: int = MISSING
+    threads: int = MISSING
+
+
+@dataclass
+class TrainConfig(RunConfig):
+    """conf/train.yaml."""
+
+    algo: AlgoConfig = field(default_factory=AlgoConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    queries: int = MISSING
+    resume: bool = MISSING
+    keep: int = MISSING
+
+
+@dataclass
+class BoundConfig:
+    """Where attacked clips may lie; see conf/bound/."""
+
+    eps: int | None = MISSING
+
+
+@dataclass
+class EvaluateConfig(RunConfig):
+    """conf/evaluate.yaml."""
+
+    bound: BoundConfig = field(default_factory=BoundConfig)
+    attack: Any = None  # None where `attacks` holds them all
+    attacks: dict[str, Any] = field(default_factory=dict)
+    codec_in_loop: str | None = MISSING
+    checkpoint: str | None = MISSING
+    file_check: bool = MISSING
+    lpips: str | None = MISSING
+    lpips_linear: str | None = MISSING
+    resume: bool = MISSING
+    workers: int = MISSING
+    worker_gpus: float = MISSING
+    ray_address: str = MISSING
+
+
+@dataclass
+class FinetuneConfig:
+    """conf/finetune.yaml."""
+
+    dataset: Any = MISSING
+    model: Any = MISSING
+    layers: str = MISSING
+    classes: list[str] | None = MISSING
+    epochs: int = MISSING
+    batch: int = MISSING
+    lr: float = MISSING
+    weight_decay: float = MISSING
+    mirror: bool = MISSING
+    seed: int = MISSING
+    threads: int = MISSING
+    resume: bool = MISSING
+    run_dir: str = MISSING
+
+
+def register() -> None:
+    """Make the schemas known to Hydra."""
+    store = ConfigStore.instance()
+    store.store(name="train_schema", node=TrainConfig)
+    store.store(name="evaluate_schema", node=EvaluateConfig)
+    store.store(name="finetune_schema", node=FinetuneConfig)

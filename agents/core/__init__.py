@@ -1,0 +1,4 @@
+"""What every room needs: errors, building by `_target_`, files, progress, checkpoints.
+
+Imports `envs` only.
+"""

@@ -1,0 +1,91 @@
+"""Checkpoints of a training run: written whole or not at all, the newest few kept."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from video_attack.agents.core.errors import CheckpointError
+
+if TYPE_CHECKING:  # evaluation reads run folders without Ray
+    from ray.rllib.algorithms.algorithm import Algorithm
+
+
+LAST = "last.pt"  # the one checkpoint of a fine-tuning run
+
+
+def save(algo: Algorithm, folder: Path, state: dict[str, Any], keep: int) -> None:
+    """Save RLlib's state and our counters below `folder`, then drop all but the newest `keep`.
+
+    Raises:
+        OSError: the disk is full or cannot be written; older checkpoints are kept.
+    """
+    final = folder / f"iteration_{state['iteration']:06d}"
+    temporary = folder / f".{final.name}.part"
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        algo.save_to_path(str(temporary.absolute() / "rllib"))
+        (temporary / "state.json").write_text(json.dumps(state))
+        shutil.rmtree(final, ignore_errors=True)
+        temporary.rename(final)
+    except OSError as fault:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise OSError(
+            f"cannot write the checkpoint {final} ({fault}): free some space, then start again with "
+            "resume=true; the checkpoint before it is kept"
+        ) from fault
+    for old in saved(folder)[:-keep]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def saved(folder: Path) -> list[Path]:
+    """Complete checkpoints, oldest first."""
+    return sorted(p.parent for p in folder.glob("iteration_*/state.json"))
+
+
+def begun(run_dir: Path) -> bool:
+    """Whether a run left something to go on with: a checkpoint, a finished epoch, or a record."""
+    records = run_dir / "records.jsonl"
+    return (
+        bool(saved(run_dir / "checkpoints"))
+        or (run_dir / LAST).exists()
+        or (records.exists() and records.stat().st_size > 0)
+    )
+
+
+def restore(algo: Algorithm, folder: Path) -> None:
+    """Restore the newest checkpoint into an algorithm.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    newest = saved(folder)[-1]
+    try:
+        algo.restore_from_path(str(newest.absolute() / "rllib"))
+    except Exception as fault:  # whatever RLlib meets in files that were cut off
+        raise CheckpointError(
+            f"the checkpoint {newest} cannot be read ({str(fault) or type(fault).__name__}): delete "
+            "it, and resume=true goes on from the one before, or from the beginning"
+        ) from fault
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """Our counters in the newest checkpoint.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+    """
+    if not saved(folder):
+        raise CheckpointError(f"{folder} holds no checkpoint: start without resume=true")
+    newest = saved(folder)[-1] / "state.json"
+    try:
+        state: dict[str, Any] = json.loads(newest.read_text())
+    except ValueError as fault:
+        raise CheckpointError(
+            f"{newest} cannot be read ({fault}): delete its folder, and resume=true goes on from the "
+            "checkpoint before"
+        ) from fault
+    return state

@@ -1,0 +1,4 @@
+"""Attacks on the same held-out clips: records, and all that is made of them.
+
+Only `workers` knows Ray. Imports attacks, setup, report and video.
+"""

@@ -1,0 +1,158 @@
+"""Robustness without an attacker: accuracy on clean clips and under the plain distortion."""
+
+import json
+import logging
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.core.files import write_whole
+from video_attack.agents.core.progress import Progress
+from video_attack.agents.report.figures.confusion import confusion_picture
+from video_attack.agents.report.figures.robustness import (
+    clean_confusion,
+    robustness_picture,
+    tables,
+)
+from video_attack.agents.setup.setting import Setting
+from video_attack.envs.clip import Clip, Frames
+from video_attack.envs.datasets.base import DatasetError, load_clips
+from video_attack.envs.game.episode import distorted_draws
+from video_attack.envs.game.ledger import Ledger, Talk, converse
+from video_attack.envs.game.mask import perturbation_norm
+from video_attack.envs.game.threat import Goal
+from video_attack.envs.victims.base import Victim
+
+log = logging.getLogger(__name__)
+Record = dict[str, Any]
+
+TOP = 5
+SHOWN_CLASSES = 20  # a table by class that is longer goes into the files only
+
+
+def measure(
+    severities: Sequence[int], setting: Setting, config: Mapping[str, Any], folder: Path
+) -> list[Record]:
+    """Classify test clips clean and at each severity; write records, tables and pictures.
+
+    Args:
+        severities: of the distortion, each 1 to 5, increasing; none of them means clean only.
+        setting: the victim, the data set and the distortion.
+        config: keys clips (0 = all), seed, side_by_side.
+        folder: receives records.jsonl, table.txt, table.md, confusion.png and robustness.png.
+
+    Returns:
+        One record a clip in their order: id, label, class, seed, queries and answers (see
+        `describe`), one a severity, 0 being clean.
+
+    Raises:
+        ConfigError: workers are asked for.
+        DatasetError: there is no test clip, or none can be read.
+    """
+    if config.get("workers"):
+        raise ConfigError(
+            f"workers={config['workers']}: attack=none is one process's work; leave workers out"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    classes = setting.victim.classes
+    distortion = str(setting.config["distortion"]["_target_"]).rpartition(".")[2]
+    with (folder / "records.jsonl").open("w") as lines:
+        records = []
+        for record in classify_clips(severities, setting, config):
+            lines.write(json.dumps(record) + "\n")
+            lines.flush()
+            records.append(record)
+    if not records:
+        raise DatasetError("the test part holds no clip: give a data set that has some")
+    for name, markdown in (("table.txt", False), ("table.md", True)):
+        text = "\n\n".join(tables(records, classes, distortion, markdown))
+        write_whole(folder / name, f"{text}\n".encode())
+    confusion_picture(folder / "confusion.png", clean_confusion(records, len(classes)), classes)
+    if severities:
+        robustness_picture(folder / "robustness.png", records, distortion)
+    *shown, by_class = tables(records, classes, distortion)
+    if len({record["label"] for record in records}) <= SHOWN_CLASSES:
+        shown.append(by_class)
+    print(*shown, f"records, tables and pictures: {folder}", sep="\n\n")
+    return records
+
+
+def classify_clips(
+    severities: Sequence[int], setting: Setting, config: Mapping[str, Any]
+) -> Iterator[Record]:
+    """Records of the first `clips` test clips, in their order, `side_by_side` in a victim call."""
+    dataset = setting.dataset("test")
+    count = min(config["clips"] or len(dataset), len(dataset))
+    bar = Progress("clean and distorted test clips", count, "clips")
+    talks = (
+        _talk(clip, severities, setting, config["seed"])
+        for clip in load_clips(dataset, range(count))
+    )
+    hits = np.zeros(1 + len(severities), int)
+    # All talks are equally long, so that they end in the order of the clips.
+    for done, (_, record) in enumerate(
+        converse(setting.victim, talks, config["side_by_side"]), start=1
+    ):
+        yield record
+        hits += [answer["prediction"] == record["label"] for answer in record["answers"]]
+        facts = {"clean": hits[0] / done}
+        if severities:
+            facts["distorted"] = hits[1:].mean() / done
+        bar.advance(1, **facts)
+    bar.close()
+
+
+def _talk(clip: Clip, severities: Sequence[int], setting: Setting, seed: int) -> Talk[Record]:
+    """One clip's queries, one after the other: clean, then each severity."""
+    victim = setting.victim
+    ledger = Ledger(
+        clip, Goal(clip.label), 1 + len(severities), norm=perturbation_norm,
+        answers=victim.answers, top_k=victim.top_k,
+    )  # fmt: skip
+    answers = []
+    for severity in (0, *severities):
+        frames = clip.frames if severity == 0 else _distorted(clip, severity, setting, seed)
+        scores = (yield ledger, frames[None])[0]
+        answers.append({"severity": severity, **describe(scores, clip.label, victim)})
+    return {
+        "id": clip.id,
+        "label": clip.label,
+        "class": victim.classes[clip.label],
+        "seed": seed,
+        "queries": ledger.spent,
+        "answers": answers,
+    }
+
+
+def _distorted(clip: Clip, severity: int, setting: Setting, seed: int) -> Frames:
+    # The same randomness at each severity, whichever others are asked about.
+    rng = np.random.default_rng([seed, zlib.crc32(clip.id.encode())])
+    return distorted_draws(setting.distort, clip.frames, severity, 1, rng)[0]
+
+
+def describe(scores: NDArray[np.float32], label: int, victim: Victim) -> dict[str, Any]:
+    """What a victim's answer says, as plain values.
+
+    Args:
+        scores: what may be seen of the scores, (C,); see `video_attack.envs.game.threat.visible`.
+        label: the clip's.
+        victim: its `answers` and `top_k` tell what the scores are.
+
+    Returns:
+        prediction: the best class.
+        top5: the five best, best first; None when the victim shows fewer, or has no more.
+        probability: the label's; None when the victim does not show it.
+    """
+    known = {"scores": len(scores), "topk": victim.top_k, "label": 1}[victim.answers]
+    best = np.argsort(-scores, kind="stable")[:TOP]
+    told = victim.answers == "scores" or (victim.answers == "topk" and scores[label] > 0)
+    return {
+        "prediction": int(best[0]),
+        "top5": best.tolist() if known >= TOP and len(scores) > TOP else None,
+        "probability": float(scores[label]) if told else None,
+    }

@@ -1,0 +1,121 @@
+"""Records: one JSON line a clip, written as each clip ends, so that a killed run can go on."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from video_attack.agents.attacks.base import AttackResult
+from video_attack.agents.core.files import write_whole
+from video_attack.agents.setup.setting import Setting
+from video_attack.envs.metrics.norms import norms
+from video_attack.envs.metrics.perceptual import Lpips
+from video_attack.envs.metrics.quality import psnr, ssim
+from video_attack.envs.metrics.temporal import warping_error
+
+Record = dict[str, Any]
+
+
+def make_record(
+    name: str, setting: Setting, result: AttackResult, seed: int, lpips: Lpips | None = None
+) -> Record:
+    """The raw record of one clip, plain values only; with `lpips`, a success has that distance too."""
+    ledger = result.ledger
+    success = result.attacked and ledger.best is not None
+    assert ledger.clean_scores is not None  # every attack begins with the clean query
+    record: Record = {
+        "attack": name,
+        "id": ledger.clip.id,
+        "label": ledger.clip.label,
+        "class": setting.victim.classes[ledger.clip.label],
+        "target": ledger.goal.target,
+        "attacked": result.attacked,
+        "success": success,
+        "queries": ledger.spent,
+        "first_success": ledger.first_success if success else None,
+        "budget": ledger.budget,
+        "reward": result.reward,
+        "seed": seed,
+        "clean_prediction": int(np.argmax(ledger.clean_scores)),
+        "clean_right": int(np.argmax(ledger.clean_scores)) == ledger.clip.label,
+    }
+    if success:
+        assert ledger.best is not None and ledger.best_scores is not None  # success says so
+        clips = ledger.clip.frames, ledger.best
+        record |= {
+            "prediction": int(np.argmax(ledger.best_scores)),
+            **norms(*clips),
+            "ssim": ssim(*clips),
+            "psnr": psnr(*clips),
+            "warping_error": _or_none(warping_error(*clips)),
+        }
+        if lpips is not None:
+            record["lpips"] = _or_none(lpips(*clips))
+    return record
+
+
+class RecordFile:
+    """The file records.jsonl of a run, open for more.
+
+    Args:
+        path: the file; made where there is none.
+        resume: keep what it holds, but for a last line that was not written to its end.
+
+    Attributes:
+        records: all that the file holds.
+    """
+
+    def __init__(self, path: Path, resume: bool) -> None:
+        lines = path.read_text().splitlines(keepends=True) if resume and path.exists() else []
+        kept = [line for line in lines if line.endswith("\n")]
+        write_whole(path, "".join(kept).encode())
+        self.records: list[Record] = [json.loads(line) for line in kept]
+        self._file = path.open("a")
+
+    def add(self, record: Record) -> None:
+        """Append one line; it outlives whatever happens to the process afterwards."""
+        self._file.write(json.dumps(record) + "\n")
+        self._file.flush()
+        self.records.append(record)
+
+    def of(self, attack: str, clips: int) -> list[Record]:
+        """An attack's records of the first `clips` clips of the data set, in its order."""
+        found = [r for r in self.records if r["attack"] == attack and r["index"] < clips]
+        return sorted(found, key=lambda record: int(record["index"]))
+
+    def __enter__(self) -> "RecordFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def write_csv(path: Path, records: Sequence[Record]) -> None:
+    """Write records as a table; what a record lacks is left empty, nested keys get a dot."""
+    rows = [_flat(record) for record in records]
+    names = dict.fromkeys(key for row in rows for key in row)
+    nested = {name.partition(".")[0] for name in names if "." in name}
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [n for n in names if n not in nested], extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, text.getvalue().encode())
+
+
+def _or_none(figure: float) -> float | None:
+    """JSON has no nan."""
+    return None if np.isnan(figure) else figure
+
+
+def _flat(record: Mapping[str, Any]) -> Record:
+    flat: Record = {}
+    for key, value in record.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{key}.{name}": inner for name, inner in value.items()}
+        else:
+            flat[key] = value
+    return flat

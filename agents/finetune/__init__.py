@@ -1,0 +1,4 @@
+"""A victim for a data set, from a pretrained network.
+
+Imports core.
+"""

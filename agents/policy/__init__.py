@@ -1,0 +1,4 @@
+"""The agents' networks, and acting with them from one file.
+
+No Ray. Imports core.
+"""

@@ -1,0 +1,148 @@
+"""Policy: both trained actors in one file, acting without Ray."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from video_attack.agents.core.errors import PolicyError
+from video_attack.agents.core.files import save_tensors
+from video_attack.agents.policy.networks import Actor, make_actor
+from video_attack.envs.game.config import GameConfig, RewardWeights
+from video_attack.envs.game.episode import AGENTS
+from video_attack.envs.game.moves import Moves
+from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.weights import load_into, load_state
+
+FORMAT = 3
+
+
+@dataclass
+class Policy:
+    """Actors of both agents, and the game that they have learned.
+
+    Attributes:
+        actors: network of each agent.
+        game: the rules of training, as plain values.
+        frames: of a clip.
+        distortion: config group of the distortion of training, or None if it is not known.
+        hidden: channels of the networks.
+        facts: what is known of the training (iteration, queries, validation success ...).
+    """
+
+    actors: dict[str, Actor]
+    game: dict[str, Any]
+    frames: int
+    distortion: dict[str, Any] | None
+    hidden: int
+    facts: dict[str, Any]
+
+    @classmethod
+    def fresh(
+        cls,
+        config: GameConfig,
+        frames: int,
+        hidden: int,
+        distortion: Mapping[str, Any] | None = None,
+    ) -> "Policy":
+        """Untrained actors for a game."""
+        actors = {
+            agent: make_actor(agent, parts, hidden)
+            for agent, parts in action_parts(config, frames).items()
+        }
+        known = dict(distortion) if distortion else None
+        return cls(actors, asdict(config), frames, known, hidden, {})
+
+    def game_under(self, rules: GameConfig) -> GameConfig:
+        """The game of training with what a comparison fixes: budget, clean-up, norm and target."""
+        return replace(
+            game_from(self.game),
+            budget=rules.budget, cleanup=rules.cleanup, norm=rules.norm, target=rules.target,
+        )  # fmt: skip
+
+    @torch.inference_mode()
+    def act(
+        self,
+        observations: Mapping[str, Mapping[str, NDArray]],
+        rng: np.random.Generator,
+        greedy: bool,
+    ) -> dict[str, NDArray[np.int64]]:
+        """Actions of both agents: the likeliest (`greedy`) or drawn, with `rng`, as in training."""
+        actions = {}
+        for agent, actor in self.actors.items():
+            obs = {
+                key: torch.from_numpy(np.asarray(v))[None] for key, v in observations[agent].items()
+            }
+            logits = actor(obs)[0].numpy().astype(np.float64)
+            if not greedy:
+                logits = logits + rng.gumbel(size=logits.shape)  # the Gumbel-max trick
+            parts = np.split(logits, np.cumsum(actor.parts)[:-1])
+            actions[agent] = np.array([int(part.argmax()) for part in parts])
+        return actions
+
+    def save(self, path: Path) -> None:
+        """Write one file that `load` reads; atomic."""
+        content = {
+            "format": FORMAT,
+            "game": self.game,
+            "frames": self.frames,
+            "distortion": self.distortion,
+            "hidden": self.hidden,
+            "facts": self.facts,
+            "actors": {agent: actor.state_dict() for agent, actor in self.actors.items()},
+        }
+        save_tensors(path, content)
+
+    @classmethod
+    def load(cls, path: Path) -> "Policy":
+        """Read a policy file, or the one in a run's folder.
+
+        Raises:
+            PolicyError: not a policy file, or one of other agents.
+        """
+        path = path / "policy.pt" if path.is_dir() else path
+        if not path.exists():
+            raise PolicyError(f"no policy at {path}: run train.py first, or name a run's folder")
+        try:
+            content = load_state(path)
+        except VictimError as fault:  # the loader's word for any file that is no checkpoint
+            raise PolicyError(f"no usable policy: {fault}") from fault
+        needed = ("game", "frames", "distortion", "hidden", "facts")
+        if content.get("format") != FORMAT or not {"actors", *needed} <= content.keys():
+            raise PolicyError(
+                f"{path} is no policy file of format {FORMAT}: name a run's policy.pt, or train again"
+            )
+        if set(content["actors"]) != set(AGENTS):
+            raise PolicyError(
+                f"{path} has the agents {sorted(content['actors'])}, this game has {sorted(AGENTS)}: "
+                "train again with train.py"
+            )
+        policy = cls({}, *(content[key] for key in needed))
+        parts = action_parts(game_from(policy.game), policy.frames)
+        for agent, state in content["actors"].items():
+            actor = make_actor(agent, parts[agent], policy.hidden)
+            load_into(actor, state, f"{path} ({agent})")
+            policy.actors[agent] = actor.eval()
+        return policy
+
+    def load_actors(self, states: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Take over the weights of actors of the same shape."""
+        for agent, state in states.items():
+            self.actors[agent].load_state_dict(dict(state))
+            self.actors[agent].eval()
+
+
+def action_parts(config: GameConfig, frames: int) -> dict[str, list[int]]:
+    """Number of choices in each part of each agent's action."""
+    moves = Moves(config, frames)
+    return {agent: [int(n) for n in space.nvec] for agent, space in moves.spaces.items()}  # type: ignore[attr-defined] # not flat, so MultiDiscrete
+
+
+def game_from(plain: Mapping[str, Any]) -> GameConfig:
+    """Rules of the game from plain values, of a file or of the config group `env`."""
+    return GameConfig(**{**plain, "reward": RewardWeights(**plain["reward"])})

@@ -1,0 +1,1 @@
+"""Pictures in files: sensitivity, success curves, confusion, robustness."""

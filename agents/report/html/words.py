@@ -1,0 +1,147 @@
+"""The report's sentences: what was attacked, with what, what came out, how it was counted."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from video_attack.agents.report.html.markup import Markup, tag
+from video_attack.agents.report.run_files import Run
+from video_attack.envs.metrics.statement import robustness_statement
+from video_attack.envs.metrics.summary import spent, summary
+
+Record = Mapping[str, Any]
+
+COUNTED = (
+    "Every clip that passes through the victim is one query, whatever it is for, the clean one "
+    "included; the budget is hard.",
+    "Only clips that the victim gets right are attacked. Success is decided on uint8 clips, with the "
+    "data set's label, in one place for all attacks.",
+    "All attacks meet the same clips with the same seed, the same bound and the same budget.",
+    "ASR: flipped / attacked, with the exact (Clopper-Pearson) 95 % interval. AQ: mean queries over "
+    "all attacked clips, a failure counting its whole budget. Median: over flipped clips.",
+    "Sizes are means over flipped clips: L2 and Linf of the whole clip with values in [0, 1]; MAP, the "
+    "mean absolute change, on 0-255; PSNR in dB, an unchanged frame counting 100; LPIPS, where it was "
+    "measured, from 0 (equal) to about 1.",
+    "Steadiness, over flipped clips too: roughness, how much the change differs from frame to frame, on "
+    "0-255; warping error, the flicker that the attack adds along the clean clip's motion, between -1 "
+    "and 1 before it is printed times 1000, negative where the attack smooths.",
+    "From a file: the clip was written lossless (FFV1) or as H.264 at that CRF, read again and shown "
+    "to the victim once more; these looks are not among the queries.",
+)
+
+
+def lead(run: Run) -> list[Markup]:
+    """Three paragraphs of a sentence each; the third ends with what may be claimed."""
+    records = next(iter(run.records.values()))
+    figures = summary(records)
+    right = round(figures["clean_accuracy"] * len(records))
+    victim = tag("b", named(run.config.get("model"), "The victim"))
+    first = (
+        f" was shown {_count(len(records), 'clip')} of {named(run.config.get('dataset'), 'the data set')}"
+        f"{_answers(run.config)}, and got {right} of them right ({100 * right / len(records):.0f} %)."
+    )
+    names = list(run.records)
+    who = f"{len(names)} attacks ({', '.join(names)})" if len(names) > 1 else names[0]
+    each = "each with" if len(names) > 1 else "with"
+    targeted = (run.config.get("env") or {}).get("target", "none") != "none"
+    aim = "make it see a chosen class in" if targeted else "change its answer to"
+    second = (
+        f"{who[0].upper()}{who[1:]} then tried to {aim} {_count(int(figures['attacked']), 'clip')}, "
+        f"{each} at most {_budget(records)} queries a clip, where {_bound(run.config)}."
+    )
+    return [tag("p", victim, first), tag("p", second), _outcome(run)]
+
+
+def strongest(found: Mapping[str, Sequence[Record]]) -> str:
+    """The attack that flips most of its clips, of equal ones that with the fewest mean queries.
+
+    One that has not attacked all clips yet comes last.
+    """
+
+    def rank(name: str) -> tuple[float, float, float]:
+        figures = summary(found[name])
+        asr = figures["asr"] if figures["attacked"] else -1.0
+        return -figures["attacked"], -asr, figures["aq"] if figures["attacked"] else math.inf
+
+    return min(found, key=rank)
+
+
+def named(group: Any, otherwise: str) -> str:
+    """What a config group chose, by the last part of its `_target_`."""
+    target = group.get("_target_") if isinstance(group, Mapping) else None
+    return str(target).rsplit(".", 1)[-1] if target else otherwise
+
+
+def _outcome(run: Run) -> Markup:
+    name = strongest(run.records)
+    records = run.records[name]
+    attacked = [record for record in records if record["attacked"]]
+    flips = [record for record in attacked if record["success"]]
+    if not attacked:
+        return tag("p", "There was nothing to attack: no clip was got right.")
+    eps = (run.config.get("bound") or {}).get("eps")
+    sizes = [record["l2"] for record in flips]
+    limits: dict[str, Any] = {}
+    if eps:
+        limits = {"norm": eps / 255, "norm_name": "linf"}
+    elif flips and all(map(math.isfinite, sizes)):
+        limits = {"norm": _rounded_up(max(sizes))}
+    if any(not math.isfinite(r[limits.get("norm_name", "l2")]) for r in flips):
+        limits = {}
+    claim = str(robustness_statement(records, **limits))
+    claim = re.sub(r" \(\d+ of \d+ were\)\.$", ".", claim)  # has just been said
+    if not flips:
+        said = f"None flipped a single one of {len(attacked)}; of {name}: "
+        return tag("p", said, tag("strong", claim))
+    figures = summary(records)
+    half = sorted(spent(record) for record in flips)[(len(flips) - 1) // 2]
+    best = "It" if len(run.records) == 1 else tag("b", name)
+    does = " flipped " if len(run.records) == 1 else " was the strongest: it flipped "
+    rate = (
+        f"{len(flips)} of {len(attacked)} ({100 * figures['asr']:.0f} %), half of them within "
+        f"{half} queries; "
+    )
+    return tag("p", best, does, rate, tag("strong", claim[0].lower() + claim[1:]))
+
+
+def _rounded_up(size: float) -> float:
+    """At least `size`, of three digits: what is printed must not leave out the largest success."""
+    if size <= 0:
+        return size
+    step = 10.0 ** (math.floor(math.log10(size)) - 2)
+    return max(size, math.ceil(size / step) * step)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _answers(config: Mapping[str, Any]) -> str:
+    model = config.get("model") or {}
+    words = {
+        "scores": "answering with all scores",
+        "topk": f"answering with its {model.get('top_k')} best scores",
+        "label": "answering with a label only",
+    }.get(str(model.get("answers")))
+    defence = named(config.get("defence"), "")
+    parts = [words, f"behind the defence {defence}" if defence else None]
+    said = ", ".join(part for part in parts if part)
+    return f", {said}" if said else ""
+
+
+def _budget(records: Sequence[Record]) -> str:
+    budgets = sorted({int(record["budget"]) for record in records})
+    return str(budgets[0]) if len(budgets) == 1 else f"{budgets[0]} to {budgets[-1]}"
+
+
+def _bound(config: Mapping[str, Any]) -> str:
+    eps = (config.get("bound") or {}).get("eps")
+    if eps:
+        return f"no value of a pixel may move by more than {eps} of 255 levels (Linf)"
+    distortion = config.get("distortion") or {}
+    kind = named(distortion, "the distortion").replace("_", " ")
+    return (
+        "each value of a pixel must stay between that of the clean clip and that under "
+        f"{kind} of severity {distortion.get('severity', '?')}"
+    )

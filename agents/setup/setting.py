@@ -1,0 +1,177 @@
+"""What is attacked, with what, under which rules: built from plain configuration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from video_attack.agents.attacks.base import Attack, Rules
+from video_attack.agents.core.build import build, build_distort, locate
+from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.policy.acting import game_from
+from video_attack.envs.datasets.base import ClipDataset, Part
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.game.episode import Distort, choose_goal, distorted_draws
+from video_attack.envs.game.mask import cell_edges
+from video_attack.envs.game.threat import check_answers
+from video_attack.envs.game.video_attack_v0 import VideoAttackEnv
+from video_attack.envs.metrics.perceptual import Lpips
+from video_attack.envs.victims.base import Victim
+from video_attack.envs.victims.defended import Defended
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is attacked, with what, under which rules; built once a process.
+
+    Attributes:
+        config: the plain configuration it was built from (groups dataset, model, distortion, env).
+    """
+
+    config: Mapping[str, Any]
+    victim: Victim
+    distort: Distort
+    severity: int
+    game: GameConfig
+    _datasets: dict[str, ClipDataset] = field(default_factory=dict)
+
+    def dataset(self, part: Part) -> ClipDataset:
+        """Clips of one part, cut as the victim needs them; the same object on every call."""
+        if part not in self._datasets:
+            self._datasets[part] = build(
+                "dataset", self.config["dataset"],
+                part=part, sampling=self.victim.sampling, classes=self.victim.classes,
+            )  # fmt: skip
+        return self._datasets[part]
+
+    def env(self, part: Part) -> VideoAttackEnv:
+        """The environment on one part; environments of one setting share its victim."""
+        return VideoAttackEnv(
+            self.victim, self.dataset(part), self.distort,
+            severity=self.severity, config=self.game,
+        )  # fmt: skip
+
+    def rules(self) -> Rules:
+        """The rules for attacks."""
+        return Rules(
+            self.game, self.distort, self.severity, len(self.victim.classes),
+            self.victim.sampling.frames, (self.config.get("bound") or {}).get("eps"),
+        )  # fmt: skip
+
+    def attack(self, config: Mapping[str, Any], **given: Any) -> Attack:
+        """An attack from the config group `attack`."""
+        return build("attack", config, self.rules(), **given)
+
+
+def build_game(config: Mapping[str, Any]) -> GameConfig:
+    """Game rules from the plain config group `env`."""
+    try:
+        return game_from(config)
+    except ValueError as fault:
+        raise ConfigError(str(fault)) from fault
+
+
+# The smallest value of each number that the commands themselves use.
+LOWEST = {
+    "seed": 0, "clips": 0, "examples": 0, "threads": 0, "side_by_side": 1, "queries": 1, "keep": 1,
+    "epochs": 1, "batch": 1,
+    "validation.clips": 1, "validation.every": 1, "algo.batch": 1, "algo.minibatch": 1,
+    "algo.epochs": 1, "algo.hidden": 2, "cluster.runners": 0, "cluster.games_per_runner": 1,
+}  # fmt: skip
+
+
+def check_setting(config: Mapping[str, Any]) -> None:
+    """Raise ConfigError on what can be known to be wrong before anything costly is built."""
+    for key, low in LOWEST.items():
+        value: Any = config
+        for name in key.split("."):
+            value = value.get(name) if isinstance(value, Mapping) else None
+        if value is not None and value < low:
+            raise ConfigError(f"{key}={value}: must be at least {low}")
+    if config.get("layers", "head") not in ("head", "all"):
+        raise ConfigError(f"layers={config['layers']!r}: choose head or all")
+    if "algo" in config and config["algo"]["minibatch"] > config["algo"]["batch"]:
+        raise ConfigError(
+            f"algo.minibatch={config['algo']['minibatch']}: must be at most "
+            f"algo.batch={config['algo']['batch']}"
+        )
+    if "cluster" in config and config["cluster"]["victim"] not in ("inline", "actor"):
+        raise ConfigError(f"cluster.victim={config['cluster']['victim']!r}: choose inline or actor")
+    if config.get("lpips_linear") and not config.get("lpips"):
+        raise ConfigError(
+            f"lpips_linear={config['lpips_linear']}: LPIPS needs AlexNet too; name it with lpips=..."
+        )
+    if "env" in config:
+        build_game(config["env"])
+    try:
+        check_answers(config["model"]["answers"], config["model"]["top_k"])
+    except ValueError as fault:
+        raise ConfigError(f"model.{fault}") from fault
+    for group in ("dataset", "model", "defence", "distortion"):
+        if (config.get(group) or {}).get("_target_"):
+            locate(config[group]["_target_"])
+
+
+def build_setting(config: Mapping[str, Any]) -> Setting:
+    """Build victim, distortion and rules from plain config groups."""
+    setting = Setting(
+        config=config,
+        victim=build_victim(config),
+        distort=build_distort(config["distortion"]),
+        severity=config["distortion"]["severity"],
+        game=build_game(config["env"]),
+    )
+    try_out(setting)
+    return setting
+
+
+def build_lpips(config: Mapping[str, Any]) -> Lpips | None:
+    """LPIPS of the keys `lpips` and `lpips_linear`; None where `lpips` is absent or None.
+
+    Raises:
+        VictimError: a file is missing or does not fit.
+    """
+    if not config.get("lpips"):
+        return None
+    return Lpips(config["lpips"], config.get("lpips_linear"))
+
+
+def try_out(setting: Setting) -> None:
+    """Raise ConfigError unless distortion, rules and victim fit each other, on a black clip."""
+    sampling, game = setting.victim.sampling, setting.game
+    black = np.zeros((sampling.frames, sampling.size, sampling.size, 3), np.uint8)
+    rng = np.random.default_rng(0)
+    try:
+        cell_edges(sampling.size, game.grid)
+        choose_goal(0, len(setting.victim.classes), game.target, rng)
+        distorted_draws(setting.distort, black, setting.severity, game.draws, rng)
+    except (ValueError, TypeError) as fault:
+        raise ConfigError(f"the game cannot be played: {fault}") from fault
+    eps = (setting.config.get("bound") or {}).get("eps")
+    if eps is not None and not 1 <= eps <= 255:
+        raise ConfigError(f"bound.eps={eps}: choose from 1 to 255")
+
+
+def build_victim(config: Mapping[str, Any]) -> Victim:
+    """The victim in this process, or a handle to the one in a Ray actor (`cluster.victim=actor`)."""
+    if config.get("victim_actor"):
+        from video_attack.agents.setup.remote_victim import RemoteVictim
+
+        return RemoteVictim(config["victim_actor"])
+    return make_victim(config)
+
+
+def make_victim(config: Mapping[str, Any]) -> Victim:
+    """The victim of the groups `model` and `defence`, in this process."""
+    own = {key: value for key, value in config["model"].items() if key not in ("answers", "top_k")}
+    victim: Victim = build("model", own)
+    victim.answers, victim.top_k = config["model"]["answers"], config["model"]["top_k"]
+    defence = dict(config["defence"])
+    if defence["_target_"] is None:
+        return victim
+    votes, seed = defence.pop("votes"), defence.pop("seed")
+    try:
+        return Defended(victim, build("defence", defence), votes=votes, seed=seed)
+    except ValueError as fault:
+        raise ConfigError(f"defence: {fault}") from fault

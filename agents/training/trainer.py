@@ -1,0 +1,204 @@
+"""Training: PPO iterations, validation of the policies, checkpoints, and a table at the end."""
+
+import json
+import logging
+import math
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tensorboardX import SummaryWriter
+
+from video_attack.agents.attacks.play.marl import Marl
+from video_attack.agents.attacks.play.random_moves import RandomMoves
+from video_attack.agents.core import checkpoints
+from video_attack.agents.core.files import write_whole
+from video_attack.agents.core.progress import Progress
+from video_attack.agents.evaluation.arena import attack_clips
+from video_attack.agents.evaluation.runner import evaluate
+from video_attack.agents.policy.acting import Policy
+from video_attack.agents.ray_start import start_ray, stop_ray
+from video_attack.agents.report.figures.pictures import learning_curve_picture
+from video_attack.agents.rllib_workers import check_cluster, iteration, need_room
+from video_attack.agents.setup.setting import Setting, build_setting
+from video_attack.agents.training.ppo import ppo_config
+from video_attack.envs.datasets.base import DatasetError
+from video_attack.envs.game.episode import AGENTS
+from video_attack.envs.metrics.summary import summary
+
+log = logging.getLogger(__name__)
+
+
+def train(config: dict[str, Any], run_dir: Path) -> Path:
+    """Train both agents; returns the path of the best policy.
+
+    Args:
+        config: the plain configuration (see agents/configs/schema.py).
+        run_dir: the run's folder; with `resume`, one that holds a checkpoint of the same settings.
+    """
+    if config["threads"]:
+        torch.set_num_threads(config["threads"])
+    inline = config["cluster"]["victim"] == "inline"
+    setting = build_setting(config) if inline else None  # its faults show before Ray has started
+    cluster = config["cluster"]
+    check_cluster(cluster)
+    start_ray(cluster["address"], cluster["cpus"])
+    try:
+        need_room(cluster)
+        if setting is None:
+            place_victim(config)
+            setting = build_setting(config)
+        best = Trainer(config, setting, run_dir).run()
+        if config["clips"]:
+            rules = setting.rules()
+            evaluate([Marl(rules, best), RandomMoves(rules)], setting, config, run_dir / "test")
+    finally:
+        stop_ray()
+    return best
+
+
+def place_victim(config: dict[str, Any]) -> None:
+    """Start the victim's actor and note its name in the configuration."""
+    from video_attack.agents.training.victim_server import start_victim_actor
+
+    config["victim_actor"] = f"victim-{uuid.uuid4().hex[:8]}"
+    gpus = config["cluster"]["victim_gpus"]
+    # Kept in the configuration, since a named actor dies with its last handle.
+    config["victim_handle"] = start_victim_actor(config, config["victim_actor"], gpus)
+
+
+class Trainer:
+    """One training run.
+
+    Attributes:
+        state: counters that go on after a resume: iteration, queries (of training),
+            validation_queries, seconds, resumes.
+    """
+
+    def __init__(self, config: dict[str, Any], setting: Setting, run_dir: Path) -> None:
+        self.config, self.setting, self.run_dir = config, setting, run_dir
+        self.folder = run_dir / "checkpoints"
+        for part in ("validation", "test") if config["clips"] else ("validation",):
+            setting.dataset(part)  # a missing file should stop the run now, not at its end
+        self.state: dict[str, Any] = {"iteration": 0, "queries": 0, "validation_queries": 0,
+                                      "seconds": 0.0, "resumes": 0}  # fmt: skip
+        if config["resume"]:
+            self.state = checkpoints.read_state(self.folder)
+            self.state["resumes"] += 1
+        frames = setting.victim.sampling.frames
+        self.algo = ppo_config(config, frames, seed_salt=self.state["resumes"]).build_algo()
+        if config["resume"]:
+            checkpoints.restore(self.algo, self.folder)
+        self.policy = Policy.fresh(
+            setting.game, frames, config["algo"]["hidden"], config["distortion"]
+        )
+        self.best = self._best_so_far()
+        self.lines = run_dir / "progress.jsonl"
+        self._forget_what_is_done_again()
+        self.board = SummaryWriter(
+            str(run_dir / "tensorboard"), purge_step=self.state["queries"] + 1
+        )
+
+    def run(self) -> Path:
+        """Iterate until the queries are spent; returns the path of the best policy."""
+        limit = self.config["queries"]
+        bar = Progress("training", limit, "queries", self.state["queries"])
+        while self.state["queries"] < limit:
+            facts = self.iterate()
+            bar.advance(
+                int(facts["asked"]), success=facts["success"], queries_per_clip=facts["queries_per_clip"],
+                norm=facts["norm"], best=self.best if math.isfinite(self.best) else "-",
+            )  # fmt: skip
+        bar.close()
+        self.board.close()
+        done = [json.loads(line) for line in self.lines.read_text().splitlines()]
+        # None (no episode ended) becomes a gap in the curve.
+        success, spent = (
+            [math.nan if d[key] is None else float(d[key]) for d in done]
+            for key in ("success", "queries_per_clip")
+        )
+        iterations = [int(d["iteration"]) for d in done]
+        learning_curve_picture(self.run_dir / "learning.png", iterations, success, spent)
+        self.algo.stop()
+        return self.run_dir / "policy.pt"
+
+    def iterate(self) -> dict[str, float]:
+        """One PPO iteration with its records, validation (when due) and checkpoint."""
+        began = time.monotonic()
+        result = iteration(self.algo, self.config["cluster"])
+        attack = result["env_runners"]["attack"]
+        facts = {
+            key: float(attack.get(key, math.nan))
+            for key in ("success", "queries_per_clip", "norm", "reward", "asked")
+        }
+        self.state["iteration"] += 1
+        self.state["queries"] += int(facts["asked"])
+        last = self.state["queries"] >= self.config["queries"]
+        if last or self.state["iteration"] % self.config["validation"]["every"] == 0:
+            facts |= self.validate()
+        self.state["seconds"] += time.monotonic() - began
+        self._record(facts, result)
+        checkpoints.save(self.algo, self.folder, self.state, self.config["keep"])
+        return facts
+
+    def validate(self) -> dict[str, float]:
+        """Attack validation clips with the present policies; keep them if they are the best."""
+        self.policy.load_actors(
+            {agent: self.algo.get_module(agent).actor.state_dict() for agent in AGENTS}
+        )
+        attack = Marl(self.setting.rules(), self.policy, patience=0)  # what was learned, alone
+        records = attack_clips(
+            attack, self.setting, "validation", self.config["validation"]["clips"],
+            seed=self.config["seed"], width=self.config["side_by_side"],
+        )  # fmt: skip
+        found = summary(records)
+        self.state["validation_queries"] += sum(record["queries"] for record in records)
+        if not found["attacked"]:
+            raise DatasetError(
+                "the victim gets every validation clip wrong: there is nothing to learn"
+            )
+        # What training maximises; success, queries and norm as the user weighs them.
+        reward = float(np.mean([record["reward"] for record in records if record["attacked"]]))
+        if reward > self.best:
+            self.best = reward
+            self.policy.facts = {
+                "iteration": self.state["iteration"], "queries": self.state["queries"],
+                "reward": reward, "asr": found["asr"], "aq": found["aq"], "l2": found["l2"],
+            }  # fmt: skip
+            self.policy.save(self.run_dir / "policy.pt")
+        shown = {"reward": reward, **{key: float(found[key]) for key in ("asr", "aq", "l2")}}
+        return {f"validation_{key}": value for key, value in shown.items()}
+
+    def _forget_what_is_done_again(self) -> None:
+        """Drop progress that was written after the checkpoint from which the run goes on."""
+        if not self.lines.exists():
+            return
+        kept = [
+            line
+            for line in self.lines.read_text().splitlines(keepends=True)
+            if line.endswith("\n") and json.loads(line)["iteration"] <= self.state["iteration"]
+        ]
+        write_whole(self.lines, "".join(kept).encode())
+
+    def _best_so_far(self) -> float:
+        path = self.run_dir / "policy.pt"
+        if not (self.config["resume"] and path.exists()):
+            return -math.inf
+        return float(Policy.load(path).facts["reward"])
+
+    def _record(self, facts: dict[str, float], result: dict[str, Any]) -> None:
+        learners = result["learners"]
+        for agent in AGENTS:
+            for key in ("entropy", "vf_explained_var", "policy_loss", "vf_loss", "mean_kl_loss"):
+                if key in learners[agent]:
+                    facts[f"{agent}_{key}"] = float(learners[agent][key])
+        for key, value in facts.items():
+            if math.isfinite(value):  # no episode ended: nothing to show
+                self.board.add_scalar(key, value, self.state["queries"])
+        self.board.flush()
+        line = {key: None if math.isnan(value) else value for key, value in facts.items()}
+        with self.lines.open("a") as lines:
+            lines.write(json.dumps({**self.state, **line}) + "\n")

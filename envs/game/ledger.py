@@ -1,0 +1,150 @@
+"""Ledger: the one door to the victim. It counts every clip, keeps the budget and decides success."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import TypeVar
+
+import numpy as np
+
+from video_attack.envs.clip import Clip, Frames
+from video_attack.envs.game.threat import Goal, check_answers, visible
+from video_attack.envs.victims.base import Scores, Victim
+
+
+class BudgetExhausted(RuntimeError):  # noqa: N818 - a signal to stop, not a fault
+    """A query was asked for after the last one of the budget."""
+
+
+class Ledger:
+    """The account of one attacked clip.
+
+    Attributes:
+        clip: the clean clip.
+        goal: what counts as success.
+        budget: the most clips that may pass; the clean one is among them.
+        spent: clips that have passed so far, whatever they were for.
+        first_success: number of the query that first reached the goal, or None.
+        best: the successful clip of the smallest norm so far, or None.
+        best_norm: its norm.
+        best_scores: the victim's full scores of it (for the record, not for the attacker).
+        clean_scores: the victim's full scores of the clean clip, once it has passed.
+    """
+
+    def __init__(
+        self,
+        clip: Clip,
+        goal: Goal,
+        budget: int,
+        *,
+        norm: Callable[[Frames, Frames], float],
+        answers: str = "scores",
+        top_k: int = 5,
+    ) -> None:
+        if budget < 1:
+            raise ValueError(f"budget={budget}: must be at least 1")
+        check_answers(answers, top_k)
+        self.clip, self.goal, self.budget = clip, goal, budget
+        self._norm, self._answers, self._top_k = norm, answers, top_k
+        self.spent = 0
+        self.first_success: int | None = None
+        self.best: Frames | None = None
+        self.best_norm = float("inf")
+        self.best_scores: Scores | None = None
+        self.clean_scores: Scores | None = None
+
+    @property
+    def left(self) -> int:
+        """Queries that may still be asked."""
+        return self.budget - self.spent
+
+    def cleaned_up(self, queries: int) -> bool:
+        """Whether a success was met, and so many queries were spent since."""
+        return self.first_success is not None and self.spent - self.first_success >= queries
+
+    def admit(self, clips: Frames) -> Frames:
+        """Count uint8 clips (N, T, H, W, 3) and return those that may pass: the first `left` ones.
+
+        Raises:
+            BudgetExhausted: nothing is left.
+            ValueError: not uint8, or not of the clean clip's shape.
+        """
+        if clips.dtype != np.uint8 or clips.shape[1:] != self.clip.frames.shape or not len(clips):
+            raise ValueError(
+                f"a query must be uint8 (N, {', '.join(map(str, self.clip.frames.shape))}), "
+                f"not {clips.dtype} {clips.shape}"
+            )
+        if self.left == 0:
+            raise BudgetExhausted(f"clip {self.clip.id!r}: all {self.budget} queries are spent")
+        passed = clips[: self.left]
+        self.spent += len(passed)
+        return passed
+
+    def settle(self, clips: Frames, scores: Scores) -> Scores:
+        """Judge admitted clips by the victim's scores (N, C) and return what the attacker may see."""
+        first = self.spent - len(clips) + 1
+        for number, (frames, row) in enumerate(zip(clips, scores, strict=True), start=first):
+            if number == 1:
+                self.clean_scores = row.copy()
+            if self.goal.reached(row):
+                self._note_success(number, frames, row)
+        # A copy: what the attacker does with its answer must not reach the account.
+        return visible(scores, self._answers, self._top_k).copy()
+
+    def _note_success(self, number: int, frames: Frames, scores: Scores) -> None:
+        if self.first_success is None:
+            self.first_success = number
+        norm = self._norm(self.clip.frames, frames)
+        if norm < self.best_norm:
+            self.best, self.best_norm, self.best_scores = frames.copy(), norm, scores.copy()
+
+
+R = TypeVar("R")
+# A talk asks by yielding (ledger, clips), is sent the answers (N', C), and returns its result.
+Talk = Generator[tuple[Ledger, Frames], Scores, R]
+
+
+def converse(victim: Victim, talks: Iterable[Talk[R]], width: int = 1) -> Iterator[tuple[int, R]]:
+    """Hold up to `width` talks side by side; each round is **one** batched victim call.
+
+    Yields (number of the talk, its result) as each ends. This is the only place where clips
+    reach a victim. A talk that asks with nothing left gets BudgetExhausted thrown into it.
+    """
+    if width < 1:
+        raise ValueError(f"width={width}: at least one talk must be held at a time")
+    waiting = enumerate(talks)
+    active: list[tuple[int, Talk[R], Ledger, Frames]] = []
+    exhausted = False
+    while True:
+        while not exhausted and len(active) < width:
+            started = next(waiting, None)
+            if started is None:
+                exhausted = True
+                break
+            yield from _advance(*started, None, active)
+        if not active:
+            return
+        round_, active = active, []
+        scores = victim.scores(np.concatenate([clips for *_, clips in round_]))
+        start = 0
+        for number, talk, ledger, clips in round_:
+            answers = ledger.settle(clips, scores[start : start + len(clips)])
+            start += len(clips)
+            yield from _advance(number, talk, answers, active)
+
+
+def _advance(
+    number: int,
+    talk: Talk[R],
+    answers: Scores | None,
+    active: list[tuple[int, Talk[R], Ledger, Frames]],
+) -> Iterator[tuple[int, R]]:
+    """Let one talk go on to its next request (queued in `active`) or to its result (yielded)."""
+    try:
+        ledger, clips = next(talk) if answers is None else talk.send(answers)
+        while True:
+            try:
+                active.append((number, talk, ledger, ledger.admit(clips)))
+                return
+            except BudgetExhausted as stop:
+                ledger, clips = talk.throw(stop)
+    except StopIteration as end:
+        yield number, end.value

@@ -1,0 +1,248 @@
+"""video_attack_v0: two agents, space and time, attack a video classifier (PettingZoo ParallelEnv)."""
+
+import logging
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+from pettingzoo import ParallelEnv
+
+from video_attack.envs.clip import Clip, Frames
+from video_attack.envs.datasets.base import BadClipError, ClipDataset, DatasetError
+from video_attack.envs.game.config import GameConfig
+from video_attack.envs.game.episode import (
+    AGENTS,
+    Distort,
+    Episode,
+    choose_goal,
+    distorted_draws,
+    open_ledger,
+)
+from video_attack.envs.game.ledger import Ledger, converse
+from video_attack.envs.game.moves import Moves
+from video_attack.envs.game.observation import flat_space, flatten, observation_spaces, state_space
+from video_attack.envs.game.render import panel
+from video_attack.envs.victims.base import Scores, Victim
+
+Step = tuple[dict, dict, dict, dict, dict]
+
+
+def parallel_env(
+    victim: Victim | None = None,
+    dataset: ClipDataset | None = None,
+    distort: Distort | None = None,
+    **kwargs: Any,
+) -> "VideoAttackEnv":
+    """The environment; without arguments, the embedded victim, clips and gaussian noise."""
+    if victim is None:
+        from video_attack.envs.victims.tiny3d import Tiny3D
+
+        victim = Tiny3D()
+    if dataset is None:
+        from video_attack.envs.datasets.actions import Actions
+
+        dataset = Actions(part="train", sampling=victim.sampling, classes=victim.classes)
+    if distort is None:
+        from video_attack.envs.distortions.gaussian_noise import gaussian_noise
+
+        distort = gaussian_noise
+    return VideoAttackEnv(victim, dataset, distort, **kwargs)
+
+
+class VideoAttackEnv(ParallelEnv):
+    """One episode is one clip that the victim gets right; both agents act at once, each step.
+
+    | | spatial | temporal |
+    |---|---|---|
+    | says | where to distort and undo, how strongly | when (windows of frames) |
+    | action | MultiDiscrete [patch, size, level, draw, undo patch, undo size + 1] | MultiDiscrete [frame, window, undo frame, undo window] |
+    | observation | Dict: thumbnail uint8 (4, 4G, 4G), planes (11, G, G), status (8,) | Dict: rows (9, T), status (8,) |
+
+    Both get the same reward and the same flags. `state()`: float32 (4*T*G*G + 8,).
+    A step is one query, counted by the episode's ledger, as is the clean clip at reset.
+    `infos[agent]`: queries, margin, norm, success.
+
+    Args:
+        victim: the classifier under attack.
+        dataset: clips to draw from; those that the victim gets wrong are passed over.
+        distort: any callable (clip, severity, rng) -> clip.
+        severity: 1 to 5, handed to `distort`.
+        config: rules and reward weights.
+        flat_obs: observations as one float32 Box.
+        flat_actions: one Discrete an agent (a move then either adds or undoes).
+        render_mode: None or "rgb_array".
+
+    `reset(options={"clip": i})` chooses the clip. Version history: v0, first version.
+    """  # noqa: E501 - a table row cannot be broken
+
+    metadata = {"name": "video_attack_v0", "render_modes": ["rgb_array"], "is_parallelizable": True}  # noqa: RUF012 - PettingZoo's own form
+
+    def __init__(
+        self,
+        victim: Victim,
+        dataset: ClipDataset,
+        distort: Distort,
+        *,
+        severity: int = 5,
+        config: GameConfig | None = None,
+        flat_obs: bool = False,
+        flat_actions: bool = False,
+        render_mode: str | None = None,
+    ) -> None:
+        if render_mode not in (None, "rgb_array"):
+            raise ValueError(f"render_mode={render_mode!r}: choose rgb_array or None")
+        if not len(dataset):
+            raise DatasetError("the data set has no clips: check its root, lists and classes")
+        self.config = config or GameConfig()
+        if self.config.budget < 2:
+            raise ValueError("env.budget=1: the clean clip is the first query, so the game needs 2")
+        self.victim, self.dataset, self.distort, self.severity = victim, dataset, distort, severity
+        self.flat_obs, self.render_mode = flat_obs, render_mode
+        self.possible_agents = list(AGENTS)
+        self.agents: list[str] = []
+        frames, grid = victim.sampling.frames, self.config.grid
+        self.moves = Moves(self.config, frames, flat=flat_actions)
+        self.action_spaces = dict(self.moves.spaces)
+        self.observation_spaces: dict[str, spaces.Space] = {
+            agent: flat_space(space) if flat_obs else space
+            for agent, space in observation_spaces(frames, grid).items()
+        }
+        self.state_space = state_space(frames, grid)
+        self.queries = 0  # all that this environment has asked, over all episodes
+        self.episode: Episode | None = None
+        self._unusable: set[int] = set()
+        self._rng = np.random.default_rng()
+
+    def observation_space(self, agent: str) -> spaces.Space:
+        """The same space object on every call."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> spaces.Space:
+        """The same space object on every call."""
+        return self.action_spaces[agent]
+
+    def reset(self, seed: int | None = None, options: dict | None = None) -> tuple[dict, dict]:
+        """Start on a new clip; the same seed and options start the same episode, bit for bit."""
+        return _alone(self.victim, self.reset_talk(seed, options))
+
+    def step(self, actions: dict[str, Any]) -> Step:
+        """Make both moves and ask the victim once."""
+        return _alone(self.victim, self.step_talk(actions))
+
+    def reset_talk(
+        self, seed: int | None = None, options: dict | None = None
+    ) -> Generator[tuple[Ledger, Frames], Scores, tuple[dict, dict]]:
+        """`reset` as a talk, so that many environments can share one victim call."""
+        if seed is not None:
+            # A seeded episode may depend on nothing that happened before it.
+            self._rng, self._unusable = np.random.default_rng(seed), set()
+        chosen = (options or {}).get("clip")
+        if chosen is not None and not 0 <= int(chosen) < len(self.dataset):
+            raise ValueError(
+                f"options clip={chosen}: the data set has {len(self.dataset)} clips, from 0"
+            )
+        while True:
+            index = self._pick() if chosen is None else int(chosen)
+            clip = self._load(index)
+            classes, target = len(self.victim.classes), self.config.target
+            goal = choose_goal(clip.label, classes, target, self._rng) if clip else None
+            if clip is not None and goal is not None:
+                ledger = open_ledger(clip, goal, self.config, self.victim)
+                clean = (yield ledger, clip.frames[None])[0]
+                self.queries += 1
+                assert ledger.clean_scores is not None  # settled with the answer just above
+                if int(np.argmax(ledger.clean_scores)) == clip.label:
+                    break
+            self._unusable.add(index)
+            if chosen is not None or len(self._unusable) >= len(self.dataset):
+                raise DatasetError(
+                    f"no clip to attack (tried {len(self._unusable)}): the victim gets them wrong, "
+                    "they are of the target class, or cannot be read"
+                )
+        draws = distorted_draws(
+            self.distort, clip.frames, self.severity, self.config.draws, self._rng
+        )
+        self.episode = Episode(ledger, clean, draws, self.config, self.moves, self._rng)
+        self.agents = list(AGENTS)
+        return self._observations(), self._infos()
+
+    def step_talk(self, actions: dict[str, Any]) -> Generator[tuple[Ledger, Frames], Scores, Step]:
+        """`step` as a talk, so that many environments can share one victim call."""
+        if self.episode is None or not self.agents:
+            raise RuntimeError("the episode is over: call reset() before step()")
+        episode = self.episode
+        answer = yield episode.ledger, episode.begin(actions)
+        self.queries += 1
+        reward = episode.finish(answer[0])
+        terminated, truncated = episode.over
+        step = (
+            self._observations(),
+            dict.fromkeys(AGENTS, reward),
+            dict.fromkeys(AGENTS, terminated),
+            dict.fromkeys(AGENTS, truncated),
+            self._infos(),
+        )
+        if terminated or truncated:
+            self.agents = []
+        return step
+
+    def state(self) -> NDArray[np.float32]:
+        """Joint state, float32 (4*T*G*G + 8,): motion, cost, mask, memory, status."""
+        if self.episode is None:
+            raise RuntimeError("no episode yet: call reset() before state()")
+        return self.episode.state()
+
+    def render(self) -> Frames | None:
+        """uint8 (H', W', 3): original | distorted | difference with mask | scores.
+
+        Shows the frame that carries most of the mask.
+        """
+        if self.render_mode is None or self.episode is None:
+            return None
+        masked, ledger = self.episode.masked, self.episode.ledger
+        return panel(
+            masked.original, masked.frames, masked.mask, self.episode.scores,
+            self.victim.classes, ledger.clip.label, int(masked.mask.mean((1, 2)).argmax()),
+            caption=f"query {ledger.spent} of {ledger.budget}", clean_scores=ledger.clean_scores,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Nothing to release; the victim belongs to the caller."""
+
+    def _pick(self) -> int:
+        while True:
+            index = int(self._rng.integers(len(self.dataset)))
+            if index not in self._unusable:
+                return index
+
+    def _load(self, index: int) -> Clip | None:
+        try:
+            return self.dataset[index]
+        except BadClipError as fault:
+            logging.getLogger(__name__).warning("%s; skipped", fault)
+            return None
+
+    def _observations(self) -> dict[str, Any]:
+        assert self.episode is not None  # called only by reset and step, which have one
+        observations = self.episode.observations()
+        if self.flat_obs:
+            return {agent: flatten(part) for agent, part in observations.items()}
+        return observations
+
+    def _infos(self) -> dict[str, dict[str, Any]]:
+        assert self.episode is not None  # called only by reset and step, which have one
+        ledger = self.episode.ledger
+        info = {
+            "queries": ledger.spent,
+            "margin": self.episode.margin,
+            "norm": self.episode.masked.norm(),
+            "success": self.episode.flipped,
+        }
+        return {agent: dict(info) for agent in AGENTS}
+
+
+def _alone(victim: Victim, talk: Any) -> Any:
+    """Hold one talk by itself."""
+    return next(iter(converse(victim, [talk])))[1]
