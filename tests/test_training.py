@@ -120,6 +120,8 @@ def test_resume_without_a_checkpoint_says_so(tmp_path) -> None:
 
 def test_a_folder_that_holds_a_run_is_not_written_over(tmp_path) -> None:
     (tmp_path / "config.yaml").write_text("{}")
+    (tmp_path / "checkpoints/iteration_000001").mkdir(parents=True)
+    (tmp_path / "checkpoints/iteration_000001/state.json").write_text("{}")
     process = start("train.py", f"run_dir={tmp_path}")
     output, _ = process.communicate(timeout=120)
     assert process.returncode != 0 and "holds a run" in output and "Traceback" not in output

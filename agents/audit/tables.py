@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from video_attack.agents.core.shell import open_shell
 from video_attack.agents.report.compare import compare
 from video_attack.agents.report.table import format_table, row
 from video_attack.envs.metrics.summary import in_clip_order
@@ -60,4 +61,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    open_shell()
     main()

@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 from video_attack.agents.configs.command_line import CONF, plain_errors, prepare
 from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.core.files import write_whole
+from video_attack.agents.core.shell import open_shell
 from video_attack.agents.report.layout import lay_out
 from video_attack.agents.report.run_files import read_clip
 from video_attack.agents.setup.setting import make_victim
@@ -111,5 +112,6 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    open_shell()
     with plain_errors():
         main(sys.argv[1:])

@@ -1,17 +1,17 @@
 """Attack held-out clips: `video-attack evaluate [checkpoint=...] [attack=a,b,c] [key=value ...]`."""
 
-import os
+from video_attack.agents.core.shell import open_shell
 
-# Before PyTorch is loaded: idle threads that spin make small networks slow beside other work.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+open_shell()  # before PyTorch, Matplotlib and Ray are loaded
 
 import hydra
 import torch
 from omegaconf import DictConfig
 
 from video_attack.agents.attacks.no_attack import NoAttack
-from video_attack.agents.configs.command_line import plain_errors, start
+from video_attack.agents.configs.command_line import plain_errors
 from video_attack.agents.configs.jobs import run_command
+from video_attack.agents.configs.run_folder import opened
 from video_attack.agents.core.trust import CONF
 from video_attack.agents.evaluation.arena import contenders
 from video_attack.agents.evaluation.corruptions import measure
@@ -24,16 +24,16 @@ from video_attack.agents.setup.setting import build_setting
 @plain_errors()
 def main(config: DictConfig) -> None:
     """Build, attack (or, with attack=none, classify), report."""
-    plain, folder = start(config)
-    if plain["threads"]:
-        torch.set_num_threads(plain["threads"])
-    setting = build_setting(plain)
-    attacks = contenders(setting, plain)
-    note_run(setting, plain, folder)
-    if isinstance(attacks[0].method, NoAttack):
-        measure(attacks[0].method.severities, setting, plain, folder)
-    else:
-        evaluate(attacks, setting, plain, folder, resume=plain["resume"])
+    with opened(config) as (plain, folder):
+        if plain["threads"]:
+            torch.set_num_threads(plain["threads"])
+        setting = build_setting(plain)
+        attacks = contenders(setting, plain)
+        note_run(setting, plain, folder)
+        if isinstance(attacks[0].method, NoAttack):
+            measure(attacks[0].method.severities, setting, plain, folder)
+        else:
+            evaluate(attacks, setting, plain, folder, resume=plain["resume"])
 
 
 def run() -> None:

@@ -1,14 +1,15 @@
 """Fine-tune a victim: `video-attack finetune model=... dataset=... [key=value ...]`."""
 
-import os
+from video_attack.agents.core.shell import open_shell
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before PyTorch is loaded: see train.py
+open_shell()  # before PyTorch, Matplotlib and Ray are loaded
 
 import hydra
 from omegaconf import DictConfig
 
-from video_attack.agents.configs.command_line import plain_errors, start
+from video_attack.agents.configs.command_line import plain_errors
 from video_attack.agents.configs.jobs import run_command
+from video_attack.agents.configs.run_folder import opened
 from video_attack.agents.core.trust import CONF
 from video_attack.agents.finetune.finetune import finetune
 
@@ -17,7 +18,8 @@ from video_attack.agents.finetune.finetune import finetune
 @plain_errors()
 def main(config: DictConfig) -> None:
     """Fine-tune."""
-    finetune(*start(config))
+    with opened(config) as (plain, folder):
+        finetune(plain, folder)
 
 
 def run() -> None:

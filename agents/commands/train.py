@@ -1,15 +1,15 @@
 """Train the two agents, then attack held-out clips: `video-attack train [key=value ...]`."""
 
-import os
+from video_attack.agents.core.shell import open_shell
 
-# Before PyTorch is loaded: idle threads that spin make small networks slow beside other work.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+open_shell()  # before PyTorch, Matplotlib and Ray are loaded
 
 import hydra
 from omegaconf import DictConfig
 
-from video_attack.agents.configs.command_line import plain_errors, start
+from video_attack.agents.configs.command_line import plain_errors
 from video_attack.agents.configs.jobs import run_command
+from video_attack.agents.configs.run_folder import opened
 from video_attack.agents.core.trust import CONF
 
 
@@ -19,7 +19,8 @@ def main(config: DictConfig) -> None:
     """Train, then attack held-out clips."""
     from video_attack.agents.training.trainer import train
 
-    train(*start(config))
+    with opened(config) as (plain, folder):
+        train(plain, folder)
 
 
 def run() -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -20,12 +21,13 @@ from video_attack.agents.configs.plain_words import explain
 from video_attack.agents.configs.schema import register
 from video_attack.agents.configs.spelling import homes_spelt_out
 from video_attack.agents.core.build import respelled
-from video_attack.agents.core.checkpoints import LAST, saved
+from video_attack.agents.core.checkpoints import begun
 from video_attack.agents.core.errors import (
     CheckpointError,
     ConfigError,
     IncompleteError,
     PolicyError,
+    in_words,
 )
 from video_attack.agents.core.files import write_whole
 from video_attack.agents.setup.setting import check_setting
@@ -34,7 +36,7 @@ from video_attack.envs.victims.base import VictimError
 
 RUNS = Path("runs")
 EXPECTED = (
-    ConfigError, CheckpointError, PolicyError, DatasetError, VictimError, IncompleteError, OSError,
+    ConfigError, CheckpointError, PolicyError, DatasetError, VictimError, IncompleteError,
 )  # fmt: skip
 
 
@@ -51,18 +53,12 @@ def prepare() -> None:
 def new_run(kind: str, resume: bool) -> str:
     """A new folder for a run, or the newest one of this kind that can go on."""
     if resume:
-        begun = [folder for folder in sorted(RUNS.glob(f"{kind}-*")) if can_go_on(kind, folder)]
-        if not begun:
+        found = [folder for folder in sorted(RUNS.glob(f"{kind}-*")) if begun(folder)]
+        if not found:
             raise CheckpointError(f"nothing to resume below {RUNS}: start without resume=true")
-        return str(begun[-1])
-    return str(RUNS / f"{kind}-{datetime.now():%Y-%m-%d_%H-%M-%S}-{os.getpid()}")
-
-
-def can_go_on(kind: str, folder: Path) -> bool:
-    """Whether a run's folder holds something to go on with."""
-    if kind == "evaluate":
-        return (folder / RECORD).exists()
-    return bool(saved(folder / "checkpoints")) or (folder / LAST).exists()
+        return str(found[-1])
+    # By chance, since processes in containers have the same numbers.
+    return str(RUNS / f"{kind}-{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(3)}")
 
 
 def newest_policy() -> str | None:
@@ -73,6 +69,8 @@ def newest_policy() -> str | None:
 
 def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
     """Plain configuration and run folder; the configuration is written into the folder.
+
+    A run that was stopped before it left anything to go on with begins anew, with `resume` or without.
 
     Raises:
         ConfigError: a value out of its range, a component that does not exist, or a folder that
@@ -90,18 +88,28 @@ def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
         )
     check_setting(plain)
     record = folder / RECORD
-    if plain.get("resume"):
-        if not record.exists():
-            raise CheckpointError(f"{folder} holds no run: start without resume=true")
+    there = begun(folder)
+    if there and not record.exists():
+        raise ConfigError(
+            f"{folder} holds results, but not the {RECORD} of their run: name another run_dir"
+        )
+    if plain.get("resume") and not record.exists():
+        raise CheckpointError(f"{folder} holds no run: start without resume=true")
+    if there and plain.get("resume"):
         before = yaml.safe_load(record.read_text())
         refuse_changes(plain, before)
         now, then = (part.get("attacks") or {} for part in (plain, before))
         both = {**now, **{name: keys for name, keys in then.items() if name not in now}}
         kept = {**plain, "attacks": both} if "attacks" in plain else plain
         write_whole(record, yaml.safe_dump(kept, sort_keys=False).encode())
-    elif record.exists():
+    elif there:
         raise ConfigError(f"{folder} holds a run: go on with resume=true, or name another run_dir")
     else:
+        if record.exists():  # a run that left nothing; what it noted of itself is void
+            for name in ("run.json", "policy.pt"):
+                (folder / name).unlink(missing_ok=True)
+        if plain.get("resume"):
+            plain["resume"] = False
         # Last and whole: a folder that holds it can go on.
         write_whole(record, yaml.safe_dump(plain, sort_keys=False).encode())
     return plain, folder
@@ -148,7 +156,9 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except (HydraException, OmegaConfBaseException) as fault:
-        sys.exit(f"error: {explain(fault, EXPECTED)}")
+        sys.exit(f"error: {explain(fault, (*EXPECTED, OSError))}")
+    except OSError as fault:
+        sys.exit(f"error: {in_words(fault)}")
     except EXPECTED as fault:
         sys.exit(f"error: {fault}")
     except KeyboardInterrupt:

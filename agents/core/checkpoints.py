@@ -61,19 +61,46 @@ def saved(folder: Path) -> list[Path]:
     return sorted(p.parent for p in folder.glob("iteration_*/state.json"))
 
 
-def restore(algo: Algorithm, folder: Path) -> dict[str, Any]:
-    """Restore the newest checkpoint into an algorithm; returns our counters."""
+def begun(run_dir: Path) -> bool:
+    """Whether a run left something to go on with: a checkpoint, a finished epoch, or a record."""
+    records = run_dir / "records.jsonl"
+    return (
+        bool(saved(run_dir / "checkpoints"))
+        or (run_dir / LAST).exists()
+        or (records.exists() and records.stat().st_size > 0)
+    )
+
+
+def restore(algo: Algorithm, folder: Path) -> None:
+    """Restore the newest checkpoint into an algorithm.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
     newest = saved(folder)[-1]
-    put_back(algo, load_state(newest / STATE))
-    return read_state(folder)
+    try:
+        put_back(algo, load_state(newest / STATE))
+    except Exception as fault:  # whatever RLlib meets in files that were cut off
+        raise CheckpointError(
+            f"the checkpoint {newest} cannot be read ({str(fault) or type(fault).__name__}): delete "
+            "it, and resume=true goes on from the one before, or from the beginning"
+        ) from fault
 
 
 def read_state(folder: Path) -> dict[str, Any]:
     """Our counters in the newest checkpoint.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: there is none, or it is damaged.
     """
     if not saved(folder):
         raise CheckpointError(f"{folder} holds no checkpoint: start without resume=true")
-    return json.loads((saved(folder)[-1] / "state.json").read_text())
+    newest = saved(folder)[-1] / "state.json"
+    try:
+        state: dict[str, Any] = json.loads(newest.read_text())
+    except ValueError as fault:
+        raise CheckpointError(
+            f"{newest} cannot be read ({fault}): delete its folder, and resume=true goes on from the "
+            "checkpoint before"
+        ) from fault
+    return state

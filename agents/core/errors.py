@@ -1,4 +1,6 @@
-"""Errors whose message says what to do; nothing here knows who raises them."""
+"""What can go wrong with an attack while others go on, and errors of the system in words."""
+
+import traceback
 
 from video_attack.envs.datasets.base import DatasetError
 from video_attack.envs.victims.base import VictimError
@@ -10,6 +12,19 @@ class AttackError(RuntimeError):
 
 class IncompleteError(RuntimeError):
     """A run in which an attack failed; whatever else it was to do is done."""
+
+
+def in_words(fault: OSError) -> str:
+    """An error of the system in one sentence; one that has a sentence already stays as it is."""
+    if fault.filename is None:
+        return str(fault)
+    said = f"{fault.strerror}: {str(fault.filename)!r}"
+    frames = traceback.extract_tb(fault.__traceback__)
+    if frames and frames[-1].name in ("mkdir", "makedirs"):
+        return (
+            f"a folder cannot be made ({said}): name a place that can be written, run_dir=/a/folder"
+        )
+    return said
 
 
 class ConfigError(ValueError):

@@ -29,7 +29,7 @@ class Progress:
         self._spoke = self._began
         self._bar = (
             tqdm(total=total, initial=start, desc=name, unit=unit, dynamic_ncols=True, leave=leave)
-            if sys.stderr.isatty()
+            if sys.stderr is not None and sys.stderr.isatty()  # None: closed, as in a service
             else None
         )
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.core.files import write_whole
 from video_attack.agents.core.progress import Progress
 from video_attack.agents.evaluation.doubts import doubts
@@ -51,8 +52,13 @@ def measure(
         `describe`), one a severity, 0 being clean.
 
     Raises:
+        ConfigError: workers are asked for.
         DatasetError: there is no test clip, or none can be read.
     """
+    if config.get("workers"):
+        raise ConfigError(
+            f"workers={config['workers']}: attack=none is one process's work; leave workers out"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     classes = setting.victim.classes
     distortion = str(setting.config["distortion"]["_target_"]).rpartition(".")[2]

@@ -12,7 +12,7 @@ from video_attack.agents.core.files import write_whole
 from video_attack.agents.evaluation.arena import Contender, watch
 from video_attack.agents.evaluation.doubts import doubts
 from video_attack.agents.evaluation.records import Record, RecordFile, write_csv
-from video_attack.agents.evaluation.workers import Alone, Crew
+from video_attack.agents.evaluation.workers import Alone, Crew, check_workers
 from video_attack.agents.report.clips import keep_files
 from video_attack.agents.report.compare import compare
 from video_attack.agents.report.examples import SHOWN, write_example
@@ -55,6 +55,8 @@ def evaluate(
         VictimError: a file of LPIPS is missing or does not fit; nothing was attacked.
         IncompleteError: an attack failed; all others, and the report, are done.
     """
+    if "workers" in config:
+        check_workers(config)
     folder.mkdir(parents=True, exist_ok=True)
     if not resume:
         for name in ("clips", "notes", "examples"):
@@ -142,9 +144,9 @@ def report(found: Mapping[str, list[Record]], setting: Setting, folder: Path) ->
     for name, markdown in (("table.txt", False), ("table.md", True)):
         parts = [*format_table(rows, markdown), left_out(first), *notes, *compare(found, markdown)]
         write_whole(folder / name, ("\n\n".join(parts) + "\n").encode())
-        if not markdown:
-            print(*parts, sep="\n\n")
-    print(f"\nrecords, tables, clips: {folder}\nto look at: {write_report(folder)}")
+    page = write_report(folder)
+    # Shown last, since all that is shown is in the files.
+    print(*parts, f"records, tables, clips: {folder}\nto look at: {page}", sep="\n\n")
 
 
 def left_out(records: Sequence[Record]) -> str:

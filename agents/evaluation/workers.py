@@ -1,7 +1,6 @@
 """Attacks in parallel: Ray actors, each with a victim of its own, each on its share of the clips."""
 
 import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,8 +9,29 @@ import torch
 from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.evaluation.arena import Contender, Outcome, contenders, outcomes
 from video_attack.agents.setup.setting import Setting, build_setting
+from video_attack.agents.training.ray_start import LOCAL, need, start_ray, stop_ray
 from video_attack.envs.metrics.perceptual import Lpips
 from video_attack.envs.victims.base import VictimError
+
+log = logging.getLogger(__name__)
+DEATHS = 3  # of workers while one attack runs; then it is no accident
+
+
+def check_workers(config: Mapping[str, Any]) -> None:
+    """Check the keys of an evaluation's workers.
+
+    Raises:
+        ConfigError: a value out of its range, or a key without an effect.
+    """
+    for key in ("workers", "worker_gpus"):
+        if config[key] < 0:
+            raise ConfigError(f"{key}={config[key]}: must be at least 0")
+    for key, plain in (("worker_gpus", 0), ("ray_address", LOCAL)):
+        if not config["workers"] and config[key] != plain:
+            raise ConfigError(
+                f"{key}={config[key]} is of workers, and workers=0 has none: add workers=2, or leave "
+                f"{key} out"
+            )
 
 
 class Alone:
@@ -70,73 +90,93 @@ class Crew:
         lpips: see `Alone`; each worker gets a copy, so that only this process reads its files.
 
     Raises:
-        ConfigError: Ray is not installed, or has not so many GPUs.
+        ConfigError: Ray is not installed, or has no room for them.
     """
 
     def __init__(self, config: Mapping[str, Any], lpips: Lpips | None = None) -> None:
-        if config["workers"] < 0:
-            raise ConfigError(f"workers={config['workers']}: must be at least 0")
         try:
             import ray
         except ImportError as fault:
             raise ConfigError(
                 f"workers={config['workers']} needs Ray: install the package ray, or use workers=0"
             ) from fault
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        logging.getLogger("ray").setLevel(logging.ERROR)
-        self._ray, workers, gpus = ray, config["workers"], config["worker_gpus"]
-        local = config["ray_address"] == "local"
-        ray.init(
-            address=config["ray_address"], num_cpus=workers if local else None,
-            include_dashboard=False if local else None, log_to_driver=False, logging_level="ERROR",
-        )  # fmt: skip
-        there = ray.cluster_resources().get("GPU", 0)
-        if gpus * workers > there:
-            ray.shutdown()
-            raise ConfigError(
-                f"worker_gpus={gpus} for {workers} workers: there are {there:g}; ask for fewer"
-            )
+        self._ray, self._config, self._lpips = ray, dict(config), lpips
+        start_ray(config["ray_address"], config["workers"])
+        try:
+            need(
+                config["workers"], 1, config["worker_gpus"],
+                f"workers={config['workers']} with worker_gpus={config['worker_gpus']:g}",
+                "ask for fewer",
+            )  # fmt: skip
+        except ConfigError:
+            stop_ray()
+            raise
+        self._workers = [self._worker() for _ in range(config["workers"])]
+
+    def _worker(self) -> Any:
         # max_concurrency: one share after the other, as in one process.
-        maker = ray.remote(Worker).options(num_cpus=1, num_gpus=gpus, max_concurrency=1)
-        self._workers = [maker.remote(dict(config), lpips) for _ in range(workers)]
+        maker = self._ray.remote(Worker).options(
+            num_cpus=1, num_gpus=self._config["worker_gpus"], max_concurrency=1
+        )
+        return maker.remote(self._config, self._lpips)
 
     def outcomes(self, attack: Contender, indices: Sequence[int]) -> Iterator[Outcome]:
         """Attack test clips by index; results come as they are ready, from whichever worker.
 
-        When one worker's attack fails, the others finish their shares before the fault is raised.
+        When one worker's attack fails, the others finish their shares before the fault is raised. A
+        worker that dies is replaced, and the new one goes on with the rest of its share.
 
         Raises:
-            VictimError: a worker died.
+            VictimError: workers die again and again, or Ray itself was lost.
         """
-        ray, faults = self._ray, []
-        running = [
-            worker.outcomes.options(num_returns="streaming").remote(
-                attack.name, list(indices[place :: len(self._workers)])
-            )
-            for place, worker in enumerate(self._workers)
-        ]
+        ray, faults, deaths = self._ray, [], 0
+        shares = {
+            place: list(indices[place :: len(self._workers)]) for place in range(len(self._workers))
+        }
+        running = {self._begin(attack, place, share): place for place, share in shares.items()}
         while running:
-            (ready,), _ = ray.wait(running, num_returns=1)
+            (ready,), _ = ray.wait(list(running), num_returns=1)
+            place = running[ready]
             try:
                 outcome: Outcome = ray.get(next(ready))
             except StopIteration:
-                running.remove(ready)
+                del running[ready]
             except ray.exceptions.RayTaskError as fault:
-                running.remove(ready)
+                del running[ready]
                 faults.append(fault.cause)
+            except ray.exceptions.ActorDiedError as fault:
+                del running[ready]
+                deaths += 1
+                why = str(fault).strip().splitlines()[-1].strip()
+                if fault.actor_init_failed:
+                    raise VictimError(f"a worker cannot begin: {why}") from fault
+                if deaths > DEATHS:
+                    raise VictimError(
+                        f"workers die again and again ({why}): go on with resume=true and workers=0, which "
+                        "shows why, or with fewer workers, if memory is short"
+                    ) from fault
+                log.warning("a worker died: another takes its place (%s)", why)
+                self._workers[place] = self._worker()
+                running[self._begin(attack, place, shares[place])] = place
             except ray.exceptions.RayError as fault:
-                last = str(fault).strip().splitlines()[-1]
+                why = str(fault).strip().splitlines()[-1]
                 raise VictimError(
-                    f"a worker died ({last}): go on with resume=true, or with fewer workers"
+                    f"Ray was lost ({why}): go on with resume=true, or with workers=0"
                 ) from fault
             else:
+                shares[place].remove(outcome[0]["index"])
                 yield outcome
         if faults:
             raise faults[0]
+
+    def _begin(self, attack: Contender, place: int, share: list[int]) -> Any:
+        """A worker's stream of outcomes."""
+        remote = self._workers[place].outcomes.options(num_returns="streaming")
+        return remote.remote(attack.name, share)
 
     def __enter__(self) -> "Crew":
         return self
 
     def __exit__(self, *_: object) -> None:
         """Leave Ray; a local one stops."""
-        self._ray.shutdown()
+        stop_ray()

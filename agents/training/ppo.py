@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ray.rllib.algorithms.ppo import PPOConfig
+from ray.rllib.algorithms.ppo import PPO, PPOConfig
 from ray.rllib.callbacks.callbacks import RLlibCallback
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModuleSpec
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
@@ -22,6 +22,13 @@ class AttackCallback(RLlibCallback):
             for key, value in episode.items():
                 metrics_logger.log_value(("attack", key), value, reduce="mean", window=200)
         metrics_logger.log_value(("attack", "asked"), asked, reduce="sum")
+
+
+class HomelessPPO(PPO):
+    """RLlib's PPO without the folder that it makes in the user's home and leaves empty."""
+
+    def _setup_logdir(self) -> None:
+        self._logdir = ""
 
 
 def ppo_config(config: dict[str, Any], frames: int, seed_salt: int) -> PPOConfig:
@@ -50,7 +57,7 @@ def ppo_config(config: dict[str, Any], frames: int, seed_salt: int) -> PPOConfig
         "threads": 1 if cluster["runners"] else 0,
     }
     return (
-        PPOConfig()
+        PPOConfig(HomelessPPO)
         .environment(RllibAttackEnv, env_config=context, disable_env_checking=True)
         .env_runners(
             env_runner_cls=AttackEnvRunner,

@@ -3,14 +3,12 @@
 import json
 import logging
 import math
-import os
 import time
 import uuid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ray
 import torch
 from tensorboardX import SummaryWriter
 
@@ -26,12 +24,13 @@ from video_attack.agents.policy.sensitivity import SensitivityTables
 from video_attack.agents.report.figures.pictures import learning_curve_picture
 from video_attack.agents.setup.setting import Setting, build_setting
 from video_attack.agents.training.ppo import ppo_config
+from video_attack.agents.training.ray_start import start_ray, stop_ray
+from video_attack.agents.training.rllib_workers import check_cluster, iteration, need_room
 from video_attack.envs.datasets.base import DatasetError
 from video_attack.envs.game.episode import AGENTS
 from video_attack.envs.game.moves import Moves
 from video_attack.envs.game.palette import Palette
 from video_attack.envs.metrics.summary import summary
-from video_attack.envs.victims.base import VictimError
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +46,11 @@ def train(config: dict[str, Any], run_dir: Path) -> Path:
         torch.set_num_threads(config["threads"])
     inline = config["cluster"]["victim"] == "inline"
     setting = build_setting(config) if inline else None  # its faults show before Ray has started
-    start_ray(config["cluster"])
+    cluster = config["cluster"]
+    check_cluster(cluster)
+    start_ray(cluster["address"], cluster["cpus"])
     try:
+        need_room(cluster)
         if setting is None:
             place_victim(config)
             setting = build_setting(config)
@@ -57,20 +59,8 @@ def train(config: dict[str, Any], run_dir: Path) -> Path:
             rules = setting.rules()
             evaluate([Marl(rules, best), RandomMoves(rules)], setting, config, run_dir / "test")
     finally:
-        ray.shutdown()
+        stop_ray()
     return best
-
-
-def start_ray(cluster: dict[str, Any]) -> None:
-    """Start a local Ray, or join the cluster at `address`."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    for name in ("ray", "ray.rllib"):
-        logging.getLogger(name).setLevel(logging.ERROR)  # it warns of its own API's history
-    local = cluster["address"] == "local"
-    ray.init(
-        address=cluster["address"], num_cpus=cluster["cpus"] if local else None,
-        include_dashboard=False if local else None, log_to_driver=False, logging_level="ERROR",
-    )  # fmt: skip
 
 
 def place_victim(config: dict[str, Any]) -> None:
@@ -144,14 +134,9 @@ class Trainer:
     def iterate(self) -> dict[str, float]:
         """One PPO iteration with its records, validation (when due) and checkpoint."""
         began = time.monotonic()
-        result = self.algo.train()
+        result = iteration(self.algo, self.config["cluster"])
         self._learn_sensitivity()
-        attack = result["env_runners"].get("attack", {})
-        if "asked" not in attack:
-            raise VictimError(
-                "no worker brought a step: raise cluster.sample_timeout_s, or see the fault itself "
-                "with cluster.runners=0"
-            )
+        attack = result["env_runners"]["attack"]
         facts = {
             key: float(attack.get(key, math.nan))
             for key in ("success", "queries_per_clip", "norm", "reward", "asked")
@@ -238,7 +223,8 @@ class Trainer:
                 if key in learners[agent]:
                     facts[f"{agent}_{key}"] = float(learners[agent][key])
         for key, value in facts.items():
-            self.board.add_scalar(key, value, self.state["queries"])
+            if math.isfinite(value):  # no episode ended: nothing to show
+                self.board.add_scalar(key, value, self.state["queries"])
         self.board.flush()
         line = {key: None if math.isnan(value) else value for key, value in facts.items()}
         with self.lines.open("a") as lines:
