@@ -16,6 +16,7 @@ from video_attack.agents.report.html.page import write_report
 from video_attack.agents.report.html.sheets import attacks_table
 from video_attack.agents.report.html.words import strongest
 from video_attack.agents.report.run_files import read_run
+from video_attack.agents.report.victim_name import victim_name
 from video_attack.agents.video.write import write_video
 from video_attack.envs.metrics.norms import norms
 
@@ -149,7 +150,7 @@ def test_everything_is_there(text):
     for said in ("How robust is Net?", "alpha", "beta", "f00dfeed", "torch", "https://example.org/w.pt",
                  "gaussian_noise", "alpha against the others", "clips/alpha/0.mkv"):  # fmt: skip
         assert said in page.text, said
-    assert page.names["svg"] == 2 + 2  # two curves, a map an attack
+    assert page.names["svg"] == 2 + 2 + 2  # norm against queries, two curves, a map an attack
     assert page.names["video"] == 3 + 1  # best, median, worst; the only one
 
 
@@ -160,8 +161,34 @@ def test_the_opening_names_the_best_attack_and_what_may_be_claimed(text):
     assert (
         "alpha was the strongest: it flipped 4 of 5 (80 %), half of them within 11 queries" in said
     )
-    # 4 of 5, one-sided: p with p ** 5 = 0.95 is 0.98979, rounded up.
-    assert "with 95 % confidence at most 99.0 % of such clips can be flipped by alpha" in said
+    # 4 of 5, one-sided: p with p ** 5 + 5 p ** 4 (1 - p) = 0.05 is 0.34259, rounded down.
+    assert (
+        "At least 34.2 % of such clips can be flipped within 100 queries and Linf 10/255, 95 % confidence "
+        "(alpha flipped 4 of 5); no attack proves" in said
+    )
+    assert "Within 30 queries alpha is ahead (optimality" in said and "after AttackBench" in said
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ({"name": "our gate"}, "our gate"),
+        ({"function": "shop.nets.classify"}, "shop.nets.classify"),
+        ({"path": "/a/b/net.onnx"}, "net.onnx"),
+        ({"url": "http://localhost:8000/x"}, "http://localhost:8000/x"),
+        ({"network": "r3d_18"}, "Function r3d_18"),
+        ({"name": None}, "Function"),
+    ],
+)
+def test_a_victim_is_called_as_its_user_calls_it(model, name):
+    assert victim_name({"model": {"_target_": "a.b.Function", **model}}, "it") == name
+    assert victim_name({}, "it") == "it"
+
+
+def test_figures_that_smell_are_pointed_out(tmp_path):
+    records = [record(name, n, name != "dead") for name in ("a", "dead") for n in range(12)]
+    text = write_report(make_run(tmp_path, records, files=False)).read_text()
+    assert "dead flipped nothing where others did" in Page(text).text and 'class="hint"' in text
 
 
 def test_the_same_files_give_the_same_page(run_folder, text):

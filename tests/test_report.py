@@ -149,7 +149,8 @@ OURS = {
     "attack": "ours", "attacked": 50, "clean_accuracy": 0.95, "asr": 0.72, "asr_low": 0.575,
     "asr_high": 0.838, "aq": 130.25, "median_queries": 88.0, "l2": 3.14159, "linf": 0.2,
     "map": 0.456, "l0_frames": 0.25, "l0_pixels": 0.0425, "ssim": 0.98765, "ffv1": 0.72,
-    "h264_18": 0.611, "h264_23": 0.5, "h264_28": 0.0, "seconds": 1.234, "psnr": 31.26,
+    "h264_18": 0.611, "h264_23": 0.5, "h264_28": 0.0, "seconds": 1.234, "psnr_clip": 31.26, "psnr": math.nan,
+    "ssim_changed": math.nan, "lpips_changed": math.nan, "float32": math.nan,
     "lpips": math.nan, "roughness": 0.789, "warping_error": 0.00296,
 }  # fmt: skip
 NONE = {**dict.fromkeys(OURS, math.nan), "attack": "square_root", "attacked": 0, "aq": None}

@@ -8,7 +8,7 @@ import pytest
 from video_attack.agents.report.html.sheets import attacks_table
 from video_attack.envs.metrics.summary import MEANS
 
-FIGURES = {"psnr": 31.26, "roughness": 0.789, "warping_error": 0.00296}
+FIGURES = {"psnr_clip": 31.26, "psnr": 77.6, "roughness": 0.789, "warping_error": 0.00296}
 
 
 def record(clip=0, success=True, **more):
@@ -31,6 +31,7 @@ def columns(found):
 def test_quality_and_steadiness_are_shown_with_two_or_three_digits():
     shown = columns({"a": [record(**FIGURES)]})
     assert shown["size of the change", "PSNR"] == ["31.3"]
+    assert shown["size of the change", "PSNR, frame mean"] == ["77.6"]
     assert shown["steadiness in time", "roughness"] == ["0.79"]
     assert shown["steadiness in time", "warping error x 1000"] == ["2.96"]
 

@@ -27,6 +27,8 @@ def test_figures_and_comparisons_by_hand(tmp_path, capsys):
     main([str(old), str(new), "--first", "marl"])
     told = capsys.readouterr().out
     rows = {line.split()[0]: line.split() for line in told.splitlines() if line}
+    assert "Within 10 queries marl is ahead (optimality 1.00, median L2 5) of square" in told
+    told = told[told.index("clean acc.") :]
     assert told.index("marl") < told.index("square")
     assert "2.5" in next(line for line in told.splitlines() if line.startswith("marl"))
     assert "7.0" in next(line for line in told.splitlines() if line.startswith("square"))

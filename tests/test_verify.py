@@ -229,7 +229,8 @@ def curve(made, **changes):
     lines = [json.loads(line) for line in (made / "records.jsonl").read_text().splitlines()]
     found = [[7, 3 * lines[2]["l2"]], [9, 2 * lines[2]["l2"]], [15, lines[2]["l2"]]]
     for place, pair in changes.items():
-        found[int(place[1:])] = [v if v is not None else old for v, old in zip(pair, found[int(place[1:])], strict=True)]  # fmt: skip
+        step = found[int(place[1:])]
+        step[:] = [old if new is None else new for new, old in zip(pair, step, strict=True)]
     return {"curves": {"l2": found}}
 
 

@@ -152,7 +152,7 @@ class Attack(ABC):
         first = ledger.best
         if first is not None and not self._over(ledger):
             yield from self._hold(task, clean_up(ledger, task.bound, rng), True)
-            if ledger.best is not first:
+            if ledger.best is not None and ledger.best is not first:
                 task.notes["mask"] = changed_cells(ledger.best, task.bound, game.grid)
         full = sizes(clip.frames, task.bound.farthest())
         return AttackResult(True, ledger, task.notes, task.reward, full)

@@ -14,7 +14,10 @@ from typing import Any
 from video_attack.agents.core.shell import open_shell
 from video_attack.agents.report.compare import compare
 from video_attack.agents.report.table import format_table, row
+from video_attack.agents.report.trade import trade_tables
+from video_attack.envs.metrics.hints import hints
 from video_attack.envs.metrics.summary import in_clip_order
+from video_attack.envs.metrics.trade import NORMS
 from video_attack.envs.text_file import read_text
 
 
@@ -46,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("records", type=Path, nargs="+", help="a run's records.jsonl")
     parser.add_argument("--first", help="the attack that is set against the others")
+    parser.add_argument("--norm", choices=NORMS, default="l2", help="of norm against queries")
     parser.add_argument("--markdown", action="store_true", help="for a paper")
     options = parser.parse_args(arguments)
     try:
@@ -57,7 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.first:
         found = {options.first: found[options.first], **found}
     rows = [row(name, records) for name, records in found.items()]
-    print(*format_table(rows, options.markdown), *compare(found, options.markdown), sep="\n\n")
+    parts = [
+        *trade_tables(found, options.norm, options.markdown),
+        *format_table(rows, options.markdown), *compare(found, options.markdown), *hints(found),
+    ]  # fmt: skip
+    print(*parts, sep="\n\n")
 
 
 if __name__ == "__main__":

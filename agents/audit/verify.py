@@ -6,6 +6,7 @@ made them: no ledger, no attack, no metric. Exits with 1 when anything disagrees
 """
 
 import argparse
+import itertools
 import json
 import sys
 from collections import Counter
@@ -161,9 +162,9 @@ def curve_disagreements(
     queries, sizes_ = [query for query, _ in curve], [size for _, size in curve]
     if not curve or queries[0] != first or queries[-1] > record["queries"]:
         yield f"its curve of {name} does not run from query {first} to {record['queries']} at most"
-    elif any(b <= a for a, b in zip(queries, queries[1:], strict=False)):
+    elif any(b <= a for a, b in itertools.pairwise(queries)):
         yield f"the queries of its curve of {name} do not rise"
-    elif any(b >= a for a, b in zip(sizes_, sizes_[1:], strict=False)):
+    elif any(b >= a for a, b in itertools.pairwise(sizes_)):
         yield f"its curve of {name} does not fall"
     elif sizes_[-1] > record[name] * (1 + ROUNDED):
         yield f"its curve of {name} ends at {sizes_[-1]}, above the stored clip's {record[name]:.6g}"

@@ -19,9 +19,12 @@ from video_attack.agents.report.examples import SHOWN, write_example
 from video_attack.agents.report.figures.pictures import success_curve_picture
 from video_attack.agents.report.html.page import write_report
 from video_attack.agents.report.table import format_table, row
+from video_attack.agents.report.trade import trade_tables
 from video_attack.agents.setup.setting import Setting, build_lpips
 from video_attack.envs.datasets.base import DatasetError
+from video_attack.envs.metrics.hints import hints
 from video_attack.envs.metrics.summary import success_curve
+from video_attack.envs.metrics.trade import FOLLOWED
 
 log = logging.getLogger(__name__)
 # Faults that would meet every attack alike.
@@ -142,7 +145,11 @@ def report(found: Mapping[str, list[Record]], setting: Setting, folder: Path) ->
     labels, answers = ([record[key] for record in first] for key in ("label", "clean_prediction"))
     notes = doubts(labels, answers, setting.victim.classes)
     for name, markdown in (("table.txt", False), ("table.md", True)):
-        parts = [*format_table(rows, markdown), left_out(first), *notes, *compare(found, markdown)]
+        parts = [
+            *trade_tables(found, FOLLOWED[setting.game.norm], markdown),
+            *format_table(rows, markdown), left_out(first), *notes, *compare(found, markdown),
+            *hints(found, setting.victim.answers),
+        ]  # fmt: skip
         write_whole(folder / name, ("\n\n".join(parts) + "\n").encode())
     page = write_report(folder)
     # Shown last, since all that is shown is in the files.

@@ -5,15 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from video_attack.agents.report.layout import lay_out
-from video_attack.envs.metrics.summary import FILES, summary
+from video_attack.envs.metrics.summary import CHECKS, summary
 
 Row = Mapping[str, object]
 NOTE = (
     "AQ: mean queries, failures at the budget. FFV1, CRF: ASR if a success must survive in a file, "
-    "lossless or H.264. Median and sizes: over\nsuccesses; L2, Linf: whole clip, [0, 1]; "
-    "MAP, roughness: 0-255; PSNR: dB, 100 for an unchanged frame; LPIPS: 0 (equal) to about 1;\n"
-    "warping error: flicker that the attack adds, -1 to 1 before it is multiplied, negative where "
-    "it smooths."
+    "lossless or H.264; float32: if it must\nfool the victim in float32 too. Median and sizes: over "
+    "successes; L2, Linf: whole clip, [0, 1]; MAP, roughness: 0-255; PSNR: dB, of\nthe whole clip, and "
+    "as the mean of frames, in which an untouched one counts 100; SSIM, LPIPS (0: equal, to about 1): "
+    "means over all\nframes and over those that were changed; warping error: flicker that the attack "
+    "adds, -1 to 1 before it is multiplied, negative\nwhere it smooths."
 )
 
 
@@ -93,6 +94,7 @@ COST: list[tuple[str, Callable[[Row], str]]] = [
     ("CRF 18", _number("h264_18", "{:.1f} %", 100)),
     ("CRF 23", _number("h264_23", "{:.1f} %", 100)),
     ("CRF 28", _number("h264_28", "{:.1f} %", 100)),
+    ("float32", _number("float32", "{:.1f} %", 100)),
     ("s/clip", _number("seconds", "{:.2f}")),
 ]
 SIZE: list[tuple[str, Callable[[Row], str]]] = [
@@ -103,13 +105,16 @@ SIZE: list[tuple[str, Callable[[Row], str]]] = [
     ("frames changed", _number("l0_frames", "{:.1f} %", 100)),
     ("pixels changed", _number("l0_pixels", "{:.1f} %", 100)),
     ("SSIM", _number("ssim", "{:.3f}")),
-    ("PSNR", _number("psnr", "{:.1f}")),
+    ("SSIM (changed)", _number("ssim_changed", "{:.3f}")),
+    ("PSNR", _number("psnr_clip", "{:.1f}")),
+    ("PSNR (frames)", _number("psnr", "{:.1f}")),
     ("LPIPS", _number("lpips", "{:.3f}")),
+    ("LPIPS (changed)", _number("lpips_changed", "{:.3f}")),
     ("roughness", _number("roughness", "{:.2f}")),
     ("warping error x 1000", _number("warping_error", "{:.2f}", 1000)),
 ]
 KEYS = {
     "attack", "attacked", "clean_accuracy", "asr", "asr_low", "asr_high", "aq", "median_queries",
-    "l2", "linf", "map", "l0_frames", "l0_pixels", "ssim", "psnr", "lpips", "roughness",
-    "warping_error", "seconds", *FILES,
+    "l2", "linf", "map", "l0_frames", "l0_pixels", "ssim", "ssim_changed", "psnr",
+    "psnr_clip", "lpips", "lpips_changed", "roughness", "warping_error", "seconds", *CHECKS,
 }  # fmt: skip

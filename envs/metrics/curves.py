@@ -64,4 +64,6 @@ def area_under(costs: NDArray[np.number], share: Floats, limit: float) -> float:
     if len(costs) != len(share) or costs[0] != 0 or (np.diff(costs) <= 0).any():
         raise ValueError("give a curve of success_curve or norm_curve: costs increasing from 0")
     edges = np.minimum(np.append(costs, np.inf), limit)
-    return float((np.diff(edges) * share).sum() / limit)
+    widths = np.diff(edges)
+    there = widths > 0  # beyond the limit a share may be infinite
+    return float((widths[there] * share[there]).sum() / limit)

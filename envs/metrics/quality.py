@@ -48,7 +48,8 @@ def ssim(original: Frames, adversarial: Frames, changed_only: bool = False) -> f
 def psnr(original: Frames, adversarial: Frames) -> float:
     """Peak signal-to-noise ratio in dB, 10 log10(255^2 / mean squared error), mean over frames.
 
-    Sparse changes look better in this than they are: see `psnr_clip`, of which it is no average. A frame counts at most 100 dB, an unchanged one exactly that: infinity would hide the others.
+    A frame counts at most 100 dB, an unchanged one exactly that: infinity would hide the others. Sparse
+    changes therefore look better in it than they are; see `psnr_clip`.
 
     Args:
         original: uint8 (T, H, W, 3).

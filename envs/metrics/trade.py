@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 Found = Mapping[str, Sequence[Record]]
 
 NORMS = ("l2", "linf", "l0_pixels", "map")
+FOLLOWED = {"l2": "l2", "l1": "map", "l0": "l0_pixels", "linf": "linf"}  # of env.norm
 MARKS = (10, 30, 100, 300, 1000, 3000, 10_000, 30_000)  # budgets that tables show
 
 

@@ -13,7 +13,7 @@ from video_attack.agents.report.html.style import swatch
 from video_attack.agents.report.run_files import Run
 from video_attack.agents.video.write import write_video
 from video_attack.envs.clip import Frames
-from video_attack.envs.metrics.summary import FILES, first_flip
+from video_attack.envs.metrics.summary import CHECKS, first_flip
 
 Record = dict[str, Any]
 
@@ -21,7 +21,7 @@ FPS = 8
 GAP = 4  # pixels between the tiles
 CRFS = (20, 26, 32, 38)
 LARGEST = 200_000  # bytes of a video, unless even the last CRF needs more
-CHECKS = dict(zip(FILES, ("lossless", "CRF 18", "CRF 23", "CRF 28"), strict=True))
+KINDS = dict(zip(CHECKS, ("lossless", "CRF 18", "CRF 23", "CRF 28", "float32"), strict=True))
 
 
 def cases_section(run: Run) -> Markup:
@@ -112,7 +112,7 @@ def _facts(run: Run, title: str, record: Record) -> list[Markup]:
     for key, words in (
         ("linf", "Linf {:.3f}"),
         ("ssim", "SSIM {:.3f}"),
-        ("psnr", "PSNR {:.1f} dB"),
+        ("psnr_clip", "PSNR {:.1f} dB"),
     ):
         if math.isfinite(record.get(key) or math.nan):
             sizes.append(words.format(record[key]))
@@ -121,7 +121,7 @@ def _facts(run: Run, title: str, record: Record) -> list[Markup]:
             sizes.append(f"{100 * record[key]:.0f} % of the {what}")
     kept = [
         tag("span", f"{'✓' if record[key] else '✗'} {name}", class_="whole")
-        for key, name in CHECKS.items()
+        for key, name in KINDS.items()
         if record.get(key) is not None
     ]
     lines = [
@@ -129,5 +129,5 @@ def _facts(run: Run, title: str, record: Record) -> list[Markup]:
         tag("p", f"after {first} queries; {', '.join(sizes)}"),
     ]
     if kept:
-        lines.append(tag("p", "Still fools from a file: ", *kept))
+        lines.append(tag("p", "Still fools from a file, or in float32: ", *kept))
     return [*lines, tag("p", record["clip_file"], class_="note")]

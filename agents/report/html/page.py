@@ -14,8 +14,11 @@ from video_attack.agents.report.html.sheets import (
     pairs_table,
 )
 from video_attack.agents.report.html.style import CSS
-from video_attack.agents.report.html.words import COUNTED, lead, named
+from video_attack.agents.report.html.words import COUNTED, lead, warnings
 from video_attack.agents.report.run_files import Run, read_run
+from video_attack.agents.report.html.trade_section import trade_section
+from video_attack.agents.report.victim_name import victim_name
+from video_attack.envs.metrics.trade import FOLLOWED
 
 # Whatever a name in the records may hold, a browser loads and runs nothing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:"
@@ -45,7 +48,7 @@ def write_report(folder: Path) -> Path:
 
 def page(run: Run) -> str:
     """The whole page."""
-    title = f"How robust is {named(run.config.get('model'), 'this video classifier')}?"
+    title = f"How robust is {victim_name(run.config, 'this video classifier')}?"
     head = [
         Markup('<meta charset="utf-8">'),
         Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
@@ -53,13 +56,18 @@ def page(run: Run) -> str:
         tag("title", title),
         tag("style", Markup(CSS)),
     ]
-    body = tag("main", tag("h1", title), tag("div", *lead(run), class_="lead"), *_sections(run))
+    opening = [tag("div", *lead(run), class_="lead"), *warnings(run)]
+    body = tag("main", tag("h1", title), *opening, *_sections(run))
     return f'<!doctype html>\n<html lang="en">{tag("head", *head)}{tag("body", body)}</html>\n'
 
 
 def _sections(run: Run) -> list[Markup]:
     found = run.records
-    parts = {
+    norm = FOLLOWED.get((run.config.get("env") or {}).get("norm", "l2"), "l2")
+    parts = {}
+    if any(record["attacked"] for records in found.values() for record in records):
+        parts["Norm against queries"] = trade_section(found, norm)
+    parts |= {
         "The attacks": attacks_table(found),
         "Success against its cost": curves_section(found),
         "Cases to look at": cases_section(run),

@@ -25,8 +25,11 @@ GROUPS: dict[str, list[Column]] = {
         ("frames", "l0_frames", "{:.0f} %", 100, -1),
         ("pixels", "l0_pixels", "{:.1f} %", 100, -1),
         ("SSIM", "ssim", "{:.3f}", 1, 1),
-        ("PSNR", "psnr", "{:.1f}", 1, 1),
+        ("SSIM, changed frames", "ssim_changed", "{:.3f}", 1, 1),
+        ("PSNR", "psnr_clip", "{:.1f}", 1, 1),
+        ("PSNR, frame mean", "psnr", "{:.1f}", 1, 1),
         ("LPIPS", "lpips", "{:.3f}", 1, -1),
+        ("LPIPS, changed frames", "lpips_changed", "{:.3f}", 1, -1),
     ],
     "steadiness in time": [
         ("roughness", "roughness", "{:.2f}", 1, -1),
@@ -38,6 +41,7 @@ GROUPS: dict[str, list[Column]] = {
         ("CRF 23", "h264_23", "{:.0f} %", 100, 1),
         ("CRF 28", "h264_28", "{:.0f} %", 100, 1),
     ],
+    "flipped, of the victim in": [("float32", "float32", "{:.0f} %", 100, 1)],
 }
 MANY = 25  # classes above which their table scrolls
 OVER_FLIPPED = {

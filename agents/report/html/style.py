@@ -35,6 +35,7 @@ h3 { font-size: 1.05em; margin: 1.2em 0 .4em; }
 h1, h2, h3, p, li, td, th, summary { overflow-wrap: anywhere; }
 .lead { border-left: 5px solid var(--lead); padding: .2em 0 .2em 1em; font-size: 1.12em; }
 .lead p { margin: .5em 0; }
+.hint { border-left: 5px solid #c2397f; padding: .1em 0 .1em 1em; margin: 1em 0; }
 .note, figcaption { color: var(--faint); font-size: .88em; margin: .5em 0; }
 .wide { overflow-x: auto; margin: .6em 0; }
 table { border-collapse: collapse; font-size: .84em; font-variant-numeric: tabular-nums; }

@@ -1,12 +1,13 @@
 """The report's sentences: what was attacked, with what, what came out, how it was counted."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from video_attack.agents.report.html.markup import Markup, tag
 from video_attack.agents.report.run_files import Run
+from video_attack.agents.report.victim_name import victim_name
+from video_attack.envs.metrics.hints import hints
 from video_attack.envs.metrics.statement import robustness_statement
 from video_attack.envs.metrics.summary import spent, summary
 
@@ -21,13 +22,15 @@ COUNTED = (
     "ASR: flipped / attacked, with the exact (Clopper-Pearson) 95 % interval. AQ: mean queries over "
     "all attacked clips, a failure counting its whole budget. Median: over flipped clips.",
     "Sizes are means over flipped clips: L2 and Linf of the whole clip with values in [0, 1]; MAP, the "
-    "mean absolute change, on 0-255; PSNR in dB, an unchanged frame counting 100; LPIPS, where it was "
-    "measured, from 0 (equal) to about 1.",
+    "mean absolute change, on 0-255; PSNR in dB, of the whole clip, and as the mean of frames, in which "
+    "an untouched one counts 100; SSIM and, where it was measured, LPIPS (0: equal, to about 1) as means "
+    "over all frames and over those that were changed.",
     "Steadiness, over flipped clips too: roughness, how much the change differs from frame to frame, on "
     "0-255; warping error, the flicker that the attack adds along the clean clip's motion, between -1 "
     "and 1 before it is printed times 1000, negative where the attack smooths.",
     "From a file: the clip was written lossless (FFV1) or as H.264 at that CRF, read again and shown "
-    "to the victim once more; these looks are not among the queries.",
+    "to the victim once more; these looks are not among the queries, nor is the one look of a victim in "
+    "reduced precision in float32.",
 )
 
 
@@ -36,7 +39,7 @@ def lead(run: Run) -> list[Markup]:
     records = next(iter(run.records.values()))
     figures = summary(records)
     right = round(figures["clean_accuracy"] * len(records))
-    victim = tag("b", named(run.config.get("model"), "The victim"))
+    victim = tag("b", victim_name(run.config, "The victim"))
     first = (
         f" was shown {_count(len(records), 'clip')} of {named(run.config.get('dataset'), 'the data set')}"
         f"{_answers(run.config)}, and got {right} of them right ({100 * right / len(records):.0f} %)."
@@ -90,10 +93,8 @@ def _outcome(run: Run) -> Markup:
     if any(not math.isfinite(r[limits.get("norm_name", "l2")]) for r in flips):
         limits = {}
     claim = str(robustness_statement(records, **limits))
-    claim = re.sub(r" \(\d+ of \d+ were\)\.$", ".", claim)  # has just been said
     if not flips:
-        said = f"None flipped a single one of {len(attacked)}; of {name}: "
-        return tag("p", said, tag("strong", claim))
+        return tag("p", tag("strong", claim))
     figures = summary(records)
     half = sorted(spent(record) for record in flips)[(len(flips) - 1) // 2]
     best = "It" if len(run.records) == 1 else tag("b", name)
@@ -102,7 +103,16 @@ def _outcome(run: Run) -> Markup:
         f"{len(flips)} of {len(attacked)} ({100 * figures['asr']:.0f} %), half of them within "
         f"{half} queries; "
     )
-    return tag("p", best, does, rate, tag("strong", claim[0].lower() + claim[1:]))
+    return tag("p", best, does, rate[:-2], ". ", tag("strong", claim))
+
+
+def warnings(run: Run) -> list[Markup]:
+    """What should make a reader suspicious of the figures; nothing where all is well."""
+    answers = str((run.config.get("model") or {}).get("answers", "scores"))
+    found = hints(run.records, answers)
+    if not found:
+        return []
+    return [tag("div", *(tag("p", sentence) for sentence in found), class_="hint")]
 
 
 def _rounded_up(size: float) -> float:

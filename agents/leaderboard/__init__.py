@@ -1,0 +1,1 @@
+"""The command `python -m video_attack.agents.leaderboard`; its work is in `agents.audit.leaderboard`."""
