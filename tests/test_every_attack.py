@@ -15,8 +15,8 @@ from video_attack.envs.clip import Frames
 from video_attack.envs.victims.base import Scores
 
 CONF = Path(__file__).parents[1] / "conf/attack"
-# The learned agents need a policy; `none` asks about nothing but the clean clip.
-NAMES = sorted(path.stem for path in CONF.glob("*.yaml") if path.stem not in ("marl", "none"))
+# The learned agents need a policy, the yardstick gradients; `none` asks about the clean clip only.
+NAMES = sorted({path.stem for path in CONF.glob("*.yaml")} - {"marl", "none", "whitebox"})
 LABEL_ONLY = {"heuristic", "hopskipjump", "rays", "stde", "surfree"}
 
 

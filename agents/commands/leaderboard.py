@@ -1,8 +1,8 @@
-"""Print the leaderboard of a run from its records: `video-attack leaderboard RECORDS.jsonl [...]`."""
+"""Make the leaderboard of a folder of records: `video-attack leaderboard docs/records`."""
 
 from video_attack.agents.audit.leaderboard import main
 
 
 def run() -> None:
-    """Prints them."""
+    """Writes the page and the table."""
     main()

@@ -1,5 +1,6 @@
 """SimBA-ODS (Tashiro, Song and Ermon, Diversity can be transferred, NeurIPS 2020)."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
 from video_attack.agents.attacks.gradient.surrogate import Direction, Surrogate
 from video_attack.agents.attacks.search.boxes import Search, Theta
 from video_attack.envs.victims.base import Victim
+
+log = logging.getLogger(__name__)
 
 
 class SimbaOds(Attack):
@@ -56,6 +59,7 @@ class SimbaOds(Attack):
     def meet(self, victim: Victim) -> None:
         """Refuse a victim that is the surrogate; its class names are no secret."""
         self.surrogate.refuse(victim)
+        log.info("%s: the surrogate is %s", self.name, self.surrogate.source)
         self.classes = victim.classes
 
     def moves(self, task: Task) -> Proposals:

@@ -6,6 +6,8 @@ from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
 from video_attack.agents.attacks.search.boxes import Region, Search, Theta
 from video_attack.agents.attacks.search.sparse_rs import corner_colours, share
 
+REACH = 0.75  # of the clip's sides, the farthest move at first, as published; it falls to 0
+
 
 class SparsePatch(Attack):
     """Random search for the place and the picture of one square over a run of frames.
@@ -51,13 +53,13 @@ class SparsePatch(Attack):
             for step in range(task.ledger.budget):
                 if search.flipped:
                     return
-                part = share(self.alpha, step / task.ledger.budget)
+                done = step / task.ledger.budget
                 there, drawn = at, picture
                 if step % self.move_every == self.move_every - 1:
-                    far = np.maximum(1, (part * np.array([T, H, W])).astype(int))
+                    far = np.maximum(1, (REACH * (1 - done) * np.array([T, H, W])).astype(int))
                     there = np.clip(at + rng.integers(-far, far + 1), 0, room)
                 else:
-                    drawn = self._repainted(picture, part, rng)
+                    drawn = self._repainted(picture, share(self.alpha, done), rng)
                 theta = self._shown(task, drawn, there)
                 yield from search.ask(theta)
                 if search.theta is theta:

@@ -51,7 +51,7 @@ class Square(Attack):
         halve_at: Sequence[float],
         windows: Sequence[int] | None = None,
         flicker: bool = True,
-        radius: float = 10.0,
+        radius: float = 30.0,
         shrink: float = 0.9,
     ) -> None:
         super().__init__(rules)

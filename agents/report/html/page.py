@@ -14,9 +14,9 @@ from video_attack.agents.report.html.sheets import (
     pairs_table,
 )
 from video_attack.agents.report.html.style import CSS
+from video_attack.agents.report.html.trade_section import trade_section
 from video_attack.agents.report.html.words import COUNTED, lead, warnings
 from video_attack.agents.report.run_files import Run, read_run
-from video_attack.agents.report.html.trade_section import trade_section
 from video_attack.agents.report.victim_name import victim_name
 from video_attack.envs.metrics.trade import FOLLOWED
 

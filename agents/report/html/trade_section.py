@@ -2,6 +2,7 @@
 
 from video_attack.agents.report.html.markup import Markup, join, table, tag
 from video_attack.agents.report.html.style import swatch
+from video_attack.agents.report.html.trade_curves import leader_picture, norm_picture
 from video_attack.agents.report.trade import (
     NOTE,
     Sheet,
@@ -11,7 +12,6 @@ from video_attack.agents.report.trade import (
     norm_sheet,
     success_sheet,
 )
-from video_attack.agents.report.html.trade_curves import leader_picture, norm_picture
 from video_attack.envs.metrics.trade import Found, marks
 
 
