@@ -102,10 +102,11 @@ def test_each_shipped_attack_goes_by_the_name_of_its_file():
         assert list(attack_configs(plain(attack=yaml_of(f"attack/{path.stem}"), attacks={}))) == [
             path.stem
         ]
+        assert list(composed(f"attack={path.stem}")["attacks"]) == [path.stem]
 
 
 @pytest.mark.parametrize("attacks", ["attack=square", "attack=square,simba"])
 def test_the_margin_is_the_runs_whoever_it_is_told_to(attacks):
     found = composed(attacks, "attack.margin=0.5")
-    assert found["margin"] == 0.5 and "margin" not in (found["attack"] or {})
-        assert list(composed(f"attack={path.stem}")["attacks"]) == [path.stem]
+    assert found["margin"] == 0.5
+    assert all("margin" not in keys for keys in found["attacks"].values())

@@ -78,7 +78,9 @@ def to_the_right_attack(given: Sequence[Override], names: Names) -> list[str]:
     for override in given:
         line = str(override.input_line)
         group, _, key = override.key_or_group.partition(".")
-        if group in ("attack", "attacks") and key:
+        if group in ("attack", "attacks") and key.split(".")[-1] == "margin":
+            line = f"margin={value_of(line)}"
+        elif group in ("attack", "attacks") and key:
             value = line.partition("=")[2]
             if group == "attack" and not names.bare:
                 if len(chosen) != 1:
@@ -96,9 +98,7 @@ def to_the_right_attack(given: Sequence[Override], names: Names) -> list[str]:
                     f"or choose it by attack=[...,{name}]"
                 )
             key = line.lstrip("+").partition("=")[0]
-            if key.split(".")[-1] == "margin":
-                line = f"margin={value_of(line)}"
-            elif key.split(".")[-1] == "surrogate" and re.fullmatch(r"\w+", value_of(line)):
+            if key.split(".")[-1] == "surrogate" and re.fullmatch(r"\w+", value_of(line)):
                 line = f"model@{key}={value_of(line)}"
             if key.split(".")[-1] == "codec_in_loop":
                 line = f"++{line.lstrip('+')}"

@@ -38,6 +38,7 @@ class HopSkipJump(LabelOnly):
     """
 
     name = "hopskipjump"
+    shrinks = True
 
     def __init__(
         self, rules: Rules, *, probes: int, most: int, block: Sequence[int], tolerance: float,

@@ -25,6 +25,7 @@ class Rays(LabelOnly):
     """
 
     name = "rays"
+    shrinks = True
 
     def __init__(self, rules: Rules, *, tolerance: float) -> None:
         super().__init__(rules)

@@ -43,6 +43,7 @@ class Surfree(LabelOnly):
     """
 
     name = "surfree"
+    shrinks = True
 
     def __init__(
         self,

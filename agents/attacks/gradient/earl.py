@@ -36,6 +36,7 @@ class Earl(Vbad):
     """
 
     name = "earl"
+    shrinks = True
 
     def __init__(
         self,

@@ -43,6 +43,7 @@ class GeoTrap(WarpedNoise):
     """
 
     name = "geotrap"
+    shrinks = True
     published_eps = 10 / 255
 
     def __init__(

@@ -24,6 +24,7 @@ class Gfcs(SimbaOds):
     """
 
     name = "gfcs"
+    shrinks = True
 
     def directions(self, task: Task, search: Search) -> Iterator[Direction]:
         """The descent once from each point, else a random one."""

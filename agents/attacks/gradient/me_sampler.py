@@ -30,6 +30,7 @@ class MeSampler(WarpedNoise):
     """
 
     name = "me_sampler"
+    shrinks = True
     published_eps = 0.03
 
     def positions(self, task: Task) -> Iterator[Positions]:

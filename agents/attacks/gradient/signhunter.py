@@ -25,6 +25,7 @@ class SignHunter(Attack):
     """
 
     name = "signhunter"
+    shrinks = True
 
     def __init__(self, rules: Rules, *, levels: float, shuffle: bool) -> None:
         super().__init__(rules)

@@ -29,6 +29,7 @@ class Transfer(SimbaOds):
     """
 
     name = "transfer"
+    shrinks = True
 
     def __init__(self, rules, *, iterations: int = 10, levels: float = 16.0, **constants) -> None:  # type: ignore[no-untyped-def] # SimbaOds's own keys
         super().__init__(rules, **constants)

@@ -50,6 +50,7 @@ class WhiteBox(Attack):
     """
 
     name = "whitebox"
+    shrinks = True
 
     def __init__(
         self, rules: Rules, *, steps: int, radius: float, factor: float, tries: int, growth: float,

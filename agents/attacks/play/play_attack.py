@@ -32,6 +32,8 @@ class PlayAttack(Attack):
         TrustError: it would paint with a distortion that neither this project nor the user names.
     """
 
+    shrinks = True
+
     def __init__(self, rules: Rules, policy: Policy | str | Path | None = None) -> None:
         super().__init__(rules)
         if isinstance(policy, str | Path):

@@ -32,6 +32,7 @@ class SimbaDct(Attack):
     """
 
     name = "simba_dct"
+    shrinks = True
 
     def __init__(
         self, rules: Rules, *, frames: int, side: int, step: float, edge_step: float

@@ -37,6 +37,7 @@ class SimbaOds(Attack):
     """
 
     name = "simba_ods"
+    shrinks = True
 
     def __init__(
         self,

@@ -29,6 +29,7 @@ class SparsePatch(Attack):
     """
 
     name = "sparse_patch"
+    shrinks = True
 
     def __init__(
         self, rules: Rules, *, area: float, frames: int | None, alpha: float, move_every: int

@@ -50,6 +50,7 @@ class SparseRs(Attack):
     """
 
     name = "sparse_rs"
+    shrinks = True
 
     def __init__(self, rules: Rules, *, pixels: int, alpha: float) -> None:
         super().__init__(rules)

@@ -41,7 +41,7 @@ class Square(Attack):
     """
 
     name = "square"
-    shrinks = False
+    shrinks = True  # in its L2 form; under other bounds it ends at the success
 
     def __init__(
         self,
