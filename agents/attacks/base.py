@@ -16,8 +16,8 @@ from video_attack.envs.clip import Clip, Frames
 from video_attack.envs.game.bound import Bound, BoundConfig
 from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.episode import choose_goal, open_ledger
-from video_attack.envs.game.palette import Distort, distorted_draws
 from video_attack.envs.game.ledger import BudgetExhausted, Ledger, Talk, converse
+from video_attack.envs.game.palette import Distort, distorted_draws
 from video_attack.envs.game.threat import Goal
 from video_attack.envs.victims.base import Scores, Victim
 

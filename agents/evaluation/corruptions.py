@@ -21,9 +21,9 @@ from video_attack.agents.report.figures.robustness import (
 from video_attack.agents.setup.setting import Setting
 from video_attack.envs.clip import Clip, Frames
 from video_attack.envs.datasets.base import DatasetError, load_clips
-from video_attack.envs.game.palette import distorted_draws
 from video_attack.envs.game.ledger import Ledger, Talk, converse
 from video_attack.envs.game.mask import perturbation_norm
+from video_attack.envs.game.palette import distorted_draws
 from video_attack.envs.game.threat import Goal
 from video_attack.envs.victims.base import Victim
 

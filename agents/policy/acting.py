@@ -56,7 +56,10 @@ class Policy:
 
     def check(self, moves: Moves) -> None:
         """Raise PolicyError unless these actors can play this game; clips may have other lengths."""
-        here = {"spatial": moves.spatial_parts, "temporal": [self.frames, *moves.temporal_parts[1:]]}
+        here = {
+            "spatial": moves.spatial_parts,
+            "temporal": [self.frames, *moves.temporal_parts[1:]],
+        }
         if here != self.parts:
             raise PolicyError(
                 f"the policy chooses from {self.parts}, this game from {here}: play under the bound and "

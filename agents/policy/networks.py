@@ -164,7 +164,10 @@ def make_actor(agent: str, parts: Sequence[int], hidden: int) -> Actor:
     last = actor.pooled[-1]
     assert isinstance(last, nn.Linear)  # tells the type checker
     with torch.no_grad():  # to begin with, mostly what plain random search does
-        for name, names, liked in (("act", ACTS, ACTS_AT_FIRST), ("rescale", RESCALES, RESCALES_AT_FIRST)):
+        for name, names, liked in (
+            ("act", ACTS, ACTS_AT_FIRST),
+            ("rescale", RESCALES, RESCALES_AT_FIRST),
+        ):
             start = sum(parts[1 : SPATIAL.index(name)])
             for choice in names:
                 last.bias[start + names.index(choice)] = math.log(liked[choice])

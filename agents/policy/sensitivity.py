@@ -119,4 +119,6 @@ class SensitivityTables:
         self.level = content["level"]
         self.tables = {(agent, name): content[f"{agent}.{name}"] for agent, name in self.tables}
         columns = [content[key].numpy() for key in Answer._fields]
-        self.answers = [Answer(s, t, float(d), float(n)) for s, t, d, n in zip(*columns, strict=True)]
+        self.answers = [
+            Answer(s, t, float(d), float(n)) for s, t, d, n in zip(*columns, strict=True)
+        ]

@@ -11,13 +11,13 @@ from video_attack.agents.core.build import build, build_distort, locate
 from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.policy.acting import game_from
 from video_attack.envs.datasets.base import ClipDataset, Part
-from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.bound import BoundConfig
+from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.environment import VideoAttackEnv
 from video_attack.envs.game.episode import choose_goal
 from video_attack.envs.game.mask import cell_edges
-from video_attack.envs.game.threat import check_answers
 from video_attack.envs.game.palette import Distort, distorted_draws
+from video_attack.envs.game.threat import check_answers
 from video_attack.envs.metrics.perceptual import Lpips
 from video_attack.envs.victims.base import Victim
 from video_attack.envs.victims.defended import Defended

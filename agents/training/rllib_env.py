@@ -10,11 +10,11 @@ from ray.rllib.env.multi_agent_env import MultiAgentEnv
 from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
 from ray.rllib.env.vector.sync_vector_multi_agent_env import SyncVectorMultiAgentEnv
 
-from video_attack.agents.setup.setting import Setting, build_setting
 from video_attack.agents.policy.sensitivity import Answer
+from video_attack.agents.setup.setting import Setting, build_setting
+from video_attack.envs.game.environment import VideoAttackEnv
 from video_attack.envs.game.episode import AGENTS
 from video_attack.envs.game.ledger import converse
-from video_attack.envs.game.environment import VideoAttackEnv
 
 
 class RllibAttackEnv(MultiAgentEnv):

@@ -50,7 +50,10 @@ def band_limited(
     """
     wave = SCALES[kind.scale] * side
     colour = COLOURS[kind.colour]
-    fields = [_field(rng, height, width, wave, kind.orientation) for _ in range(3 if colour == "free" else 1)]
+    fields = [
+        _field(rng, height, width, wave, kind.orientation)
+        for _ in range(3 if colour == "free" else 1)
+    ]
     if colour == "free":
         return np.stack(fields, axis=-1)
     tint = np.ones(3, np.float32)
@@ -73,7 +76,9 @@ def _field(
     shift_y, shift_x = rng.random(2) + 0.5
     place = np.float32([[1 / step_x, 0, shift_x], [0, 1 / step_y, shift_y]])
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(lattice, place, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT)
+    return cv2.warpAffine(
+        lattice, place, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT
+    )
 
 
 def texture(

@@ -11,13 +11,19 @@ from pettingzoo import ParallelEnv
 
 from video_attack.envs.clip import Clip, Frames
 from video_attack.envs.datasets.base import BadClipError, ClipDataset, DatasetError
-from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.bound import BoundConfig
+from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.episode import AGENTS, Episode, choose_goal, open_ledger
-from video_attack.envs.game.palette import Distort, Palette, distorted_draws
 from video_attack.envs.game.ledger import Ledger, converse
 from video_attack.envs.game.moves import Moves
-from video_attack.envs.game.observation import faded, flat_space, flatten, observation_spaces, state_space
+from video_attack.envs.game.observation import (
+    faded,
+    flat_space,
+    flatten,
+    observation_spaces,
+    state_space,
+)
+from video_attack.envs.game.palette import Distort, Palette, distorted_draws
 from video_attack.envs.game.render import panel
 from video_attack.envs.victims.base import Scores, Victim
 
@@ -165,9 +171,7 @@ class VideoAttackEnv(ParallelEnv):
             self.distort, clip.frames, self.severity, self.config.draws, self._rng
         )
         bound = self.bound.around(clip.frames, versions)
-        self.episode = Episode(
-            ledger, clean, versions, bound, self.config, self.moves, self._rng
-        )
+        self.episode = Episode(ledger, clean, versions, bound, self.config, self.moves, self._rng)
         self.agents = list(AGENTS)
         return self._observations(), self._infos()
 

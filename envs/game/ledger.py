@@ -59,7 +59,11 @@ class Ledger:
 
     def cleaned_up(self, queries: int | str) -> bool:
         """Whether a success was met, and so many queries were spent since; never, of `all`."""
-        return queries != ALL and self.first_success is not None and self.spent - self.first_success >= int(queries)
+        return (
+            queries != ALL
+            and self.first_success is not None
+            and self.spent - self.first_success >= int(queries)
+        )
 
     def admit(self, clips: Frames) -> Frames:
         """Count uint8 clips (N, T, H, W, 3) and return those that may pass: the first `left` ones.

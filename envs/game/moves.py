@@ -18,7 +18,17 @@ ACTS = ("paint", "opposite", "weaken", "undo")
 # expected on the line to the clean clip; weakened by 3 or by 10 %.
 RESCALES = ("leave", "boundary", "3 %", "10 %")
 
-SPATIAL = ("patch", "size", "version", "scale", "orientation", "colour", "strength", "act", "rescale")
+SPATIAL = (
+    "patch",
+    "size",
+    "version",
+    "scale",
+    "orientation",
+    "colour",
+    "strength",
+    "act",
+    "rescale",
+)
 TEMPORAL = ("frame", "window", "stride", "flicker")
 
 
@@ -61,7 +71,9 @@ class Moves:
         flat: one Discrete an agent.
     """
 
-    def __init__(self, config: GameConfig, palette: Palette, frames: int, flat: bool = False) -> None:
+    def __init__(
+        self, config: GameConfig, palette: Palette, frames: int, flat: bool = False
+    ) -> None:
         self.config, self.palette, self.frames, self.flat = config, palette, frames, flat
         self.grid = config.grid
         self.windows = [min(int(window), frames) for window in config.windows]
@@ -137,9 +149,10 @@ class Moves:
         when = [int(i) for i in np.unravel_index(temporal, self._times)]
         paints, boundary = int(np.prod(self._paints)), RESCALES.index("boundary")
         if spatial < paints:
-            patch, size, scale, strength = (
-                int(i) for i in np.unravel_index(spatial, self._paints)
-            )
-            return [patch, size, 0, scale, 0, 0, strength, ACTS.index("paint"), boundary], [*when, 0]
+            patch, size, scale, strength = (int(i) for i in np.unravel_index(spatial, self._paints))
+            return [patch, size, 0, scale, 0, 0, strength, ACTS.index("paint"), boundary], [
+                *when,
+                0,
+            ]
         patch, size = (int(i) for i in np.unravel_index(spatial - paints, self._undoes))
         return [patch, size, 0, 0, 0, 0, 0, ACTS.index("undo"), boundary], [*when, 0]
