@@ -145,8 +145,8 @@ class AttackVectorEnv(SyncVectorMultiAgentEnv):
         episode = self.envs[i].env.episode
         drop, norm = episode.slope
         if episode.move.act == "paint" and norm > 0.1 * episode.move.strength:
-            chosen = (np.asarray(actions[agent], np.int64) for agent in AGENTS)
-            self._answers.append(Answer(*chosen, drop, norm))
+            chosen = {agent: np.asarray(actions[agent], np.int64) for agent in AGENTS}
+            self._answers.append(Answer(**chosen, drop=drop, norm=norm))
 
     def _note_step(self, i: int, result: tuple[dict, dict, dict, dict, dict]) -> None:
         (

@@ -74,7 +74,7 @@ def _field(
     nodes_y, nodes_x = int(height / step_y) + 3, int(width / step_x) + 3
     lattice = rng.standard_normal((nodes_y, nodes_x), np.float32)
     shift_y, shift_x = rng.random(2) + 0.5
-    place = np.float32([[1 / step_x, 0, shift_x], [0, 1 / step_y, shift_y]])
+    place = np.array([[1 / step_x, 0, shift_x], [0, 1 / step_y, shift_y]], np.float32)
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(
         lattice, place, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT

@@ -110,11 +110,11 @@ class Moves:
             if not (whole and space.contains(array.astype(space.dtype))):
                 raise ValueError(f"{agent} action {action!r} is not in {space}")
         if self.flat:
-            spatial, temporal = self._unflatten(int(spatial), int(temporal))
-        patch, size, version, scale, orientation, colour, strength, act, rescale = (
-            int(i) for i in spatial
-        )
-        first, window, stride, flicker = (int(i) for i in temporal)
+            where, when = self._unflatten(int(spatial), int(temporal))
+        else:
+            where, when = (np.asarray(part).tolist() for part in (spatial, temporal))
+        patch, size, version, scale, orientation, colour, strength, act, rescale = where
+        first, window, stride, flicker = when
         return Move(
             ACTS[act],
             divmod(patch, self.grid),
