@@ -151,7 +151,9 @@ BOUND_OF = {"linf": "linf", "free": "none"}
 @pytest.mark.parametrize("name", ["train", "evaluate"])
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_composes_and_builds(composed, name, preset) -> None:
-    found = composed(name, overrides=[f"experiment={preset}"] + ["checkpoint=x"] * (name != "train"))
+    found = composed(
+        name, overrides=[f"experiment={preset}"] + ["checkpoint=x"] * (name != "train")
+    )
     game = build_game(OmegaConf.to_container(found.env))
     bound = build_bound(OmegaConf.to_container(found.bound))
     distort = build_distort(OmegaConf.to_container(found.distortion))

@@ -194,7 +194,9 @@ def test_planted_sensitivities_are_found_again_and_kept_in_a_file(tmp_path):
         unlearned = set(NAMES[agent]) - set(LEARNED[agent])
         for name in unlearned:
             start = sum(parts[agent][: NAMES[agent].index(name)])
-            assert not tables.logits(agent)[start : start + parts[agent][NAMES[agent].index(name)]].any()
+            assert not tables.logits(agent)[
+                start : start + parts[agent][NAMES[agent].index(name)]
+            ].any()
     tables.save(tmp_path / "tables.pt")
     again = SensitivityTables(parts, 3, sharpness=2.0)
     again.load(tmp_path / "tables.pt")

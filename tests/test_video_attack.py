@@ -22,9 +22,9 @@ from toys import (
 
 from video_attack.envs.clip import Clip
 from video_attack.envs.datasets.base import ClipDataset, DatasetError
+from video_attack.envs.game.environment import VideoAttackEnv
 from video_attack.envs.game.moves import SPATIAL, TEMPORAL
 from video_attack.envs.game.observation import THUMBNAIL_CELL, flatten
-from video_attack.envs.game.environment import VideoAttackEnv
 from video_attack.envs.victims.base import VictimError
 
 VARIANTS = [
