@@ -1,18 +1,27 @@
 """A victim whose best attack is known, for tests of attacks."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from tests.toys import CountingVictim, softmax
 from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
 from video_attack.agents.core.build import build
 from video_attack.envs.clip import Clip, Frames
-from video_attack.envs.game.bound import Bound
+from video_attack.envs.game.bound import Bound, BoundConfig
 from video_attack.envs.game.config import GameConfig
 from video_attack.envs.victims.base import Scores
 
+CONF = Path(__file__).parents[1] / "conf/attack"
 FRAMES, SIZE, BLOCK = 8, 32, 8
+BOUNDS = {
+    "linf": BoundConfig("linf", eps=10),
+    "distortion": BoundConfig(),
+    "l2": BoundConfig("l2", radius=2.0),  # Linf 10 is 6.1 for these clips
+    "none": BoundConfig("none"),
+}
 
 
 class LinearVictim(CountingVictim):
@@ -63,18 +72,28 @@ def darken(clip: Frames, severity: int, rng: np.random.Generator) -> Frames:
     return np.maximum(clip.astype(np.int16) - 16, 0).astype(np.uint8)
 
 
-def rules(budget: int = 200, eps: int | None = 10, **game: Any) -> Rules:
-    """Rules for the linear victim."""
+def rules(
+    budget: int = 200, eps: int | None = 10, bound: BoundConfig | None = None, **game: Any
+) -> Rules:
+    """Rules for the linear victim; a bound, or an Linf bound of eps, or (None) the distortion."""
+    bound = bound or (BoundConfig("linf", eps) if eps else BoundConfig())
     config = GameConfig(
-        **{"grid": 4, "budget": budget, "sizes": [[1, 1], [2, 2]], "windows": [2, 4], **game}
+        **{"grid": 4, "budget": budget, "sizes": [0.25, 0.5], "windows": [2, 4], **game}
     )
-    return Rules(config, darken, 5, len(LinearVictim.classes), FRAMES, eps)
+    return Rules(config, darken, 5, len(LinearVictim.classes), FRAMES, bound)
 
 
 def make(target: str, budget: int = 200, eps: int | None = 10, **keys: Any) -> Attack:
     """An attack by its `_target_`, with keys of its own."""
     attack: Attack = build("attack", {"_target_": target, **keys}, rules(budget, eps))
     return attack
+
+
+def shipped(name: str) -> dict[str, Any]:
+    """The keys of conf/attack/NAME.yaml."""
+    keys: dict[str, Any] = yaml.safe_load((CONF / f"{name}.yaml").read_text())
+    keys.pop("defaults", None)  # the surrogate of some, null
+    return keys
 
 
 def watch_requests(attack: Attack) -> list[Frames]:
