@@ -19,8 +19,8 @@ from video_attack.envs.clip import Clip, Frames, Sampling
 from video_attack.envs.datasets.base import ClipDataset
 from video_attack.envs.distortions.gaussian_noise import gaussian_noise
 from video_attack.envs.game.config import GameConfig
-from video_attack.envs.game.ledger import converse
 from video_attack.envs.game.environment import VideoAttackEnv
+from video_attack.envs.game.ledger import converse
 from video_attack.envs.victims.base import Scores, Victim
 from video_attack.envs.victims.i3d import I3D
 

@@ -16,8 +16,7 @@ from video_attack.agents.setup.setting import Setting, build_game
 
 ROOT = Path(__file__).parents[1]
 RANDOM = {
-    "_target_": "video_attack.agents.attacks.play.random_moves.RandomMoves",
-    "patience": 0,
+    "_target_": "video_attack.agents.attacks.play.random_moves.RandomMoves"
 }  # flips some only
 RAMP = {"_target_": "tests.arena_toys.Ramp"}
 CLIPS = 10
@@ -58,7 +57,7 @@ class SlowVictim(BrightnessVictim):
 
 def plain(**keys):
     """A run's configuration on toys."""
-    game = {**yaml_of("env/default"), "budget": 30, "grid": 4, "sizes": [[1, 1], [2, 2]],
+    game = {**yaml_of("env/default"), "budget": 30, "grid": 4, "sizes": [0.25, 0.5],
             "windows": [2, 4]}  # fmt: skip
     return {
         "model": {"_target_": "tests.toys.BrightnessVictim", "answers": "scores", "top_k": 5},

@@ -78,7 +78,7 @@ def rules(
     """Rules for the linear victim; a bound, or an Linf bound of eps, or (None) the distortion."""
     bound = bound or (BoundConfig("linf", eps) if eps else BoundConfig())
     config = GameConfig(
-        **{"grid": 4, "budget": budget, "sizes": [[1, 1], [2, 2]], "windows": [2, 4], **game}
+        **{"grid": 4, "budget": budget, "sizes": [0.25, 0.5], "windows": [2, 4], **game}
     )
     return Rules(config, darken, 5, len(LinearVictim.classes), FRAMES, bound)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from toys import (
+    TOY_GAME,
     BrightnessVictim,
     CountingVictim,
     DarkClips,
@@ -22,19 +23,27 @@ from video_attack.agents.attacks.play.random_moves import RandomMoves
 from video_attack.agents.core.errors import PolicyError
 from video_attack.agents.policy.acting import Policy
 from video_attack.envs.clip import Clip
+from video_attack.envs.distortions.texture import texture
 from video_attack.envs.game.bound import BoundConfig
-from video_attack.envs.game.config import GameConfig
+from video_attack.envs.game.config import ALL, GameConfig
 from video_attack.envs.game.mask import perturbation_norm
+from video_attack.envs.game.moves import Moves
+from video_attack.envs.game.palette import Palette
 
 
 def rules(classes=3, **kwargs):
-    game = GameConfig(**{"grid": 4, "budget": 20, "sizes": [[1, 1], [2, 2], [4, 4]], **kwargs})
+    game = GameConfig(**{**TOY_GAME, **kwargs})
     return Rules(game, brighten, severity=5, classes=classes, frames=8)
+
+
+def moves_of(given, game=None, distort=brighten):
+    game = game or given.game
+    return Moves(game, Palette(distort, given.bound, game), given.frames)
 
 
 def marl(given):
     torch.manual_seed(0)
-    return Marl(given, Policy.fresh(given.game, given.frames, hidden=8))
+    return Marl(given, Policy.fresh(moves_of(given), hidden=8))
 
 
 class Greedy(Attack):
@@ -161,7 +170,7 @@ def test_requests_after_the_flip_never_pass_more_than_the_clean_up_has_left(batc
 
 @pytest.mark.parametrize("name", ["random", "marl"])
 def test_the_noted_mask_is_that_of_the_best_success(name):
-    attack = ATTACKS[name](rules(levels=1, budget=40, cleanup=39))
+    attack = ATTACKS[name](rules(budget=40, cleanup=39))
     checked = 0
     for _, result in attack.run_many(BrightnessVictim(), DarkClips()):
         if not result.attacked or result.ledger.best is None:
@@ -217,24 +226,23 @@ def test_clips_are_read_only_as_they_are_needed():
 
 
 def learned(given, **game):
-    """A fresh policy for a game of its own, with stripes as its distortion."""
+    """A fresh policy for a game of its own, with textures as its distortion."""
     torch.manual_seed(0)
-    own = {"_target_": "video_attack.envs.distortions.stripes.stripes", "severity": 4, "eps": 30}
-    return Policy.fresh(GameConfig(**game), given.frames, hidden=8, distortion=own)
+    own = {
+        "_target_": "video_attack.envs.distortions.texture.texture", "severity": 4, "eps": 30,
+    }  # fmt: skip
+    moves = moves_of(given, GameConfig(**game), texture)
+    return Policy.fresh(moves, hidden=8, distortion=own)
+
+
+def linf(given):
+    return replace(given, bound=BoundConfig("linf", eps=10))
 
 
 @pytest.mark.parametrize("method", [Marl, RandomMoves])
-def test_a_policy_brings_its_boxes_and_under_an_linf_bound_its_distortion(method):
-    given = replace(rules(), bound=BoundConfig("linf", eps=10))
-    attack = method(given, learned(given, grid=2, sizes=[[2, 2]], windows=[8], draws=3, levels=1))
-    victim = CountingVictim()  # never gives in
-    result = attack.run(victim, DarkClips()[0], 0)
-    assert result.ledger.spent == victim.clips == given.game.budget
-    assert result.notes["mask"].shape == (8, 2, 2)
-
-
-def test_under_a_linf_bound_the_learned_distortion_is_cut_to_it():
-    given = replace(rules(), bound=BoundConfig("linf", eps=10))
+def test_a_policy_brings_its_game_and_under_an_linf_bound_its_distortion(method):
+    given = linf(rules())
+    attack = method(given, learned(given, grid=2, sizes=[1.0], windows=[8], draws=3))
     seen = []
 
     class Watched(CountingVictim):
@@ -242,30 +250,27 @@ def test_under_a_linf_bound_the_learned_distortion_is_cut_to_it():
             seen.extend(clips)
             return super().answer(clips)
 
-    Marl(given, learned(given, draws=3)).run(Watched(), DarkClips()[0], 0)
-    moved = np.abs(np.array(seen).astype(int) - seen[0]).max(axis=(1, 2, 3, 4))
-    assert moved.max() == 10  # of 30
+    victim = Watched()  # never gives in
+    result = attack.run(victim, DarkClips()[0], 0)
+    assert result.ledger.spent == victim.clips == given.game.budget
+    assert result.notes["mask"].shape == (8, 2, 2)
+    moved = np.abs(np.array(seen).astype(int) - seen[0])
+    assert 0 < moved.max() <= 10
+
+
+@pytest.mark.parametrize("cleanup", [0, ALL])
+@pytest.mark.parametrize("name", ["random", "marl"])
+def test_after_the_flip_the_agents_go_on_to_the_end_of_the_budget_or_stop(name, cleanup):
+    class GivesIn(CountingVictim):
+        def answer(self, clips):
+            scores = super().answer(clips)
+            return scores[:, [1, 0, 2]] if self.clips > 3 else scores
+
+    ledger = ATTACKS[name](rules(budget=15, cleanup=cleanup)).run(GivesIn(), DarkClips()[0]).ledger
+    assert (ledger.first_success, ledger.spent) == (4, 15 if cleanup == ALL else 4)
 
 
 def test_a_policy_that_cannot_play_here_is_refused_by_name():
     given = rules()
-    with pytest.raises(PolicyError, match=r"env\.draws=3, here it is 1"):
+    with pytest.raises(PolicyError, match=r"bound=.*distortion="):
         Marl(given, learned(given, draws=3))
-    with pytest.raises(PolicyError, match="clips of 8 frames, these have 16"):
-        Marl(replace(given, frames=16), learned(given))
-
-
-def test_a_move_that_changes_nothing_is_not_asked_about():
-    seen = []
-
-    class Watched(CountingVictim):
-        def answer(self, clips):
-            seen.extend(clips)
-            return super().answer(clips)
-
-    coarse = rules(
-        grid=2, sizes=[[1, 1]], windows=[8], levels=1, budget=30
-    )  # four cells, one level
-    RandomMoves(coarse).run(Watched(), DarkClips()[0], 0)
-    repeated = sum(np.array_equal(a, b) for a, b in itertools.pairwise(seen))
-    assert len(seen) == 30 and repeated == 0

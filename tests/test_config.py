@@ -10,12 +10,15 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
 
 from tests.toys import BrightnessVictim
 from video_attack.agents.configs import command_line as config
-from video_attack.agents.core.build import accepted, build, locate
+from video_attack.agents.core.build import accepted, build, build_distort, locate
 from video_attack.agents.core.errors import CheckpointError, ConfigError
-from video_attack.agents.setup.setting import build_game
+from video_attack.agents.setup.setting import build_bound, build_game
+from video_attack.envs.game.moves import Moves
+from video_attack.envs.game.palette import Palette
 
 ROOT = Path(__file__).parents[1]
 LPIPS = ("lpips", "lpips_linear")
@@ -138,10 +141,32 @@ def test_game_rules_name_the_key() -> None:
     rules = yaml.safe_load((ROOT / "conf/env/default.yaml").read_text())
     assert build_game(rules).budget == rules["budget"]
     with pytest.raises(ConfigError, match=r"env\.sizes"):
-        build_game({**rules, "sizes": [[9, 9]]})
-    for size in ([3], [3, 3, 0], [3, 3, 2, 1]):
-        with pytest.raises(ConfigError, match=r"env\.sizes has"):
-            build_game({**rules, "sizes": [size]})
+        build_game({**rules, "sizes": [9.0]})
+
+
+PRESETS = sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml"))
+BOUND_OF = {"linf": "linf", "free": "none"}
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate"])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_composes_and_builds(composed, name, preset) -> None:
+    found = composed(
+        name, overrides=[f"experiment={preset}"] + ["checkpoint=x"] * (name != "train")
+    )
+    game = build_game(OmegaConf.to_container(found.env))
+    bound = build_bound(OmegaConf.to_container(found.bound))
+    distort = build_distort(OmegaConf.to_container(found.distortion))
+    assert Moves(game, Palette(distort, bound, game), 16).spaces
+    if preset in BOUND_OF:
+        assert bound.kind == BOUND_OF[preset]
+        assert found.distortion._target_.endswith(".texture")
+
+
+@pytest.mark.parametrize("group", ["algo", "cluster", "bound"])
+def test_every_choice_of_training_composes(composed, group) -> None:
+    for path in (ROOT / "conf" / group).glob("*.yaml"):
+        assert composed("train", overrides=[f"{group}={path.stem}"])[group]
 
 
 def test_resume_refuses_other_settings() -> None:

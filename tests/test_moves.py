@@ -1,140 +1,157 @@
-"""Every action of a space is a legal move, every legal box can be reached, and bad actions raise."""
+"""Every action of a space is a move, every frame and place can be reached, and bad actions raise."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toys import brighten
 
+from video_attack.envs.distortions.texture import texture
+from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.config import GameConfig
-from video_attack.envs.game.mask import Box
-from video_attack.envs.game.moves import Moves
+from video_attack.envs.game.moves import ACTS, RESCALES, SPATIAL, TEMPORAL, Moves
+from video_attack.envs.game.palette import FLICKERS, Palette
 
 PROPERTY = settings(deadline=None, max_examples=40)
+BOUNDS = (BoundConfig(), BoundConfig("none"), BoundConfig("linf", eps=10))
+
+
+def moves_of(config, frames, distort=brighten, bound=BOUNDS[0], flat=False):
+    return Moves(config, Palette(distort, bound, config), frames, flat=flat)
 
 
 @st.composite
 def move_spaces(draw, flat):
-    grid = draw(st.integers(1, 7))
-    side = st.integers(1, grid)
+    numbers = {"min_size": 1, "max_size": 4, "unique": True}
     config = GameConfig(
-        grid=grid,
-        levels=draw(st.integers(1, 4)),
+        grid=draw(st.integers(1, 5)),
         draws=draw(st.integers(1, 3)),
-        sizes=draw(st.lists(st.tuples(side, side).map(list), min_size=1, max_size=4)),
-        windows=draw(st.lists(st.integers(1, 20), min_size=1, max_size=4)),
+        sizes=draw(st.lists(st.floats(0.01, 1), **numbers)),
+        strengths=draw(st.lists(st.floats(0.1, 40), **numbers)),
+        windows=draw(st.lists(st.integers(1, 20), **numbers)),
+        strides=draw(st.lists(st.integers(1, 6), **numbers)),
+        textures=draw(st.booleans()),
     )
-    return config, Moves(config, draw(st.integers(1, 16)), flat=flat)
+    distort, bound = draw(st.sampled_from([brighten, texture])), draw(st.sampled_from(BOUNDS))
+    return moves_of(config, draw(st.integers(1, 16)), distort, bound, flat)
 
 
-def check_box(box, config, moves):
-    assert 0 <= box.t0 < box.t1 <= moves.frames
-    assert 0 <= box.r0 < box.r1 <= config.grid
-    assert 0 <= box.c0 < box.c1 <= config.grid
-    assert [box.r1 - box.r0, box.c1 - box.c0] in config.sizes
-    assert box.t1 - box.t0 in {min(w, moves.frames) for w in config.windows}
+def check_move(move, moves, rng):
+    config = moves.config
+    assert move.act in ACTS and move.rescale in RESCALES
+    assert move.size in config.sizes and move.strength in config.strengths
+    assert all(0 <= index < config.grid for index in move.centre)
+    run = range(moves.frames)[move.frames]
+    assert len(run) >= 1 and move.frames.stop <= moves.frames
+    assert run.step in config.strides
+    assert len(run) <= max(config.windows)
+    shape = (moves.frames, int(rng.integers(5, 40)), int(rng.integers(5, 40)), 3)
+    region = moves.region(move, shape, rng)
+    for side, length in zip(region[1:], shape[1:3], strict=True):
+        assert 0 <= side.start < side.stop <= length
+        assert side.stop - side.start == min(max(2, round(move.size * length)), length)
+    assert np.zeros(shape)[region].shape == (*region.shape, 3)
 
 
 @PROPERTY
-@given(game=move_spaces(flat=False), seed=st.integers(0, 2**16))
-def test_each_action_is_a_legal_move(game, seed):
-    config, moves = game
-    for agent, space in moves.spaces.items():
-        space.seed(seed + (agent == "temporal"))
+@given(moves=move_spaces(flat=False), seed=st.integers(0, 2**16))
+def test_each_action_is_a_move(moves, seed):
+    rng = np.random.default_rng(seed)
+    for number, space in enumerate(moves.spaces.values()):
+        space.seed(seed + number)
     for _ in range(10):
-        spatial, temporal = (moves.spaces[agent].sample() for agent in ("spatial", "temporal"))
-        move = moves.decode(spatial, temporal)
-        check_box(move.add, config, moves)
-        assert 1 <= move.level <= config.levels
-        assert 0 <= move.draw < config.draws
-        assert (move.undo is None) == (spatial[5] == 0)
-        if move.undo is not None:
-            check_box(move.undo, config, moves)
-        assert all(type(value) is int for value in (*move.add, move.level, move.draw))
+        actions = [moves.spaces[agent].sample() for agent in ("spatial", "temporal")]
+        move = moves.decode(*actions)
+        check_move(move, moves, rng)
+        told = dict(zip((*SPATIAL, *TEMPORAL), np.concatenate(actions).tolist(), strict=True))
+        assert move.act == ACTS[told["act"]] and move.rescale == RESCALES[told["rescale"]]
+        assert move.size == moves.config.sizes[told["size"]]
+        assert move.strength == moves.config.strengths[told["strength"]]
+        assert move.centre == divmod(told["patch"], moves.grid)
+        assert move.paint._asdict() == {key: told[key] for key in move.paint._fields}
 
 
 @settings(deadline=None, max_examples=10)
-@given(game=move_spaces(flat=True))
-def test_flat_actions_add_or_undo_and_are_all_different(game):
-    config, moves = game
-    meanings = set()
-    for spatial in range(int(moves.spaces["spatial"].n)):
-        move = moves.decode(spatial, 0)
-        assert (move.add is None) != (move.undo is None)
-        check_box(move.add or move.undo, config, moves)
-        if move.add:
-            assert 1 <= move.level <= config.levels
-            assert 0 <= move.draw < config.draws
-        meanings.add(move)
-    kinds = {(move.level, move.draw) for move in meanings if move.add}
-    assert len(kinds) == config.levels * config.draws
+@given(moves=move_spaces(flat=True))
+def test_flat_actions_paint_or_undo_and_are_all_different(moves):
+    rng, config = np.random.default_rng(0), moves.config
+    found = [moves.decode(action, 0) for action in range(int(moves.spaces["spatial"].n))]
+    for move in found:
+        check_move(move, moves, rng)
+        assert move.act in ("paint", "undo") and move.rescale == "boundary"
+    named = {(m.act, m.centre, m.size, m.strength, m.paint) for m in found}
+    strokes = len(config.strengths) * moves.palette.scales
+    assert len(named) == config.grid**2 * len(config.sizes) * (strokes + 1)
     for temporal in range(int(moves.spaces["temporal"].n)):
-        check_box(moves.decode(0, temporal).add, config, moves)
+        check_move(moves.decode(0, temporal), moves, rng)
 
 
-@pytest.mark.parametrize("flat", [False, True])
-def test_every_cell_can_be_distorted_and_undone(flat):
-    moves = Moves(GameConfig(grid=3, levels=1, sizes=[[2, 2]], windows=[2]), 5, flat=flat)
-    added, undone = np.zeros((5, 3, 3), bool), np.zeros((5, 3, 3), bool)
+def frames_of(moves, first, window, stride):
+    move = moves.decode(np.zeros(len(SPATIAL), int), np.array([first, window, stride, 0]))
+    return list(range(moves.frames)[move.frames])
+
+
+def test_frames_by_hand():
+    moves = moves_of(GameConfig(windows=[1, 3, 16], strides=[1, 2, 3]), 8)
+    assert frames_of(moves, 5, 0, 2) == [5], "any single frame"
+    assert frames_of(moves, 2, 1, 0) == [2, 3, 4], "a run"
+    assert frames_of(moves, 1, 1, 1) == [1, 3, 5], "every second frame"
+    assert frames_of(moves, 6, 1, 2) == [6], "shorter where the clip ends"
+    assert frames_of(moves, 5, 2, 0) == list(range(8)), "longer than the clip: all of it"
+    assert frames_of(moves, 5, 2, 1) == [1, 3, 5, 7], "all of every second, with its remainder"
+
+
+def test_every_pixel_of_every_frame_can_be_reached():
+    moves, rng = moves_of(GameConfig(grid=3, sizes=[0.7], windows=[1]), 5), np.random.default_rng(0)
+    met = np.zeros((5, 20, 20, 3), bool)
     for patch in range(9):
         for frame in range(5):
-            if flat:
-                pairs = [(patch, frame), (9 + patch, frame)]
-            else:
-                pairs = [([patch, 0, 0, 0, patch, 1], [frame, 0, frame, 0])]
-            for spatial, temporal in pairs:
-                move = moves.decode(np.array(spatial), np.array(temporal))
-                for box, seen in ((move.add, added), (move.undo, undone)):
-                    if box is not None:
-                        seen[box.cells] = True
-    assert added.all() and undone.all()
+            spatial = np.zeros(len(SPATIAL), int)
+            spatial[0] = patch
+            met[moves.region(moves.decode(spatial, np.array([frame, 0, 0, 0])), met.shape, rng)] = 1
+    assert met.all()
 
 
-def test_a_move_by_hand():
-    moves = Moves(GameConfig(grid=4, levels=3, draws=2, sizes=[[1, 1], [3, 2]], windows=[4, 2]), 8)
-    move = moves.decode(np.array([5, 1, 2, 1, 15, 1]), np.array([3, 0, 7, 1]))
-    assert move.add == Box(3, 5, 0, 3, 1, 3)  # rows 0-2 around row 1, columns 1-2, frames 3-4
-    assert (move.level, move.draw) == (3, 1)
-    assert move.undo == Box(4, 8, 3, 4, 3, 4)  # window of 4 moved inside the clip
-    assert moves.decode(np.array([5, 1, 2, 1, 15, 0]), np.array([3, 0, 7, 1])).undo is None
+def test_only_a_fresh_stroke_is_shifted_within_its_cell():
+    moves, rng = moves_of(GameConfig(grid=3, sizes=[0.2]), 5), np.random.default_rng(0)
+    for act in ACTS:
+        spatial = np.zeros(len(SPATIAL), int)
+        spatial[0], spatial[SPATIAL.index("act")] = 4, ACTS.index(act)
+        move = moves.decode(spatial, np.zeros(4, int))
+        found = {str(moves.region(move, (5, 60, 60, 3), rng)) for _ in range(20)}
+        assert (len(found) > 3) == (act == "paint")
 
 
-def test_a_size_may_say_that_one_cell_in_n_is_meant():
-    config = GameConfig(grid=4, sizes=[[1, 1], [4, 4, 10]], windows=[2])
-    add, undo = [0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 2]
-    moves, time = Moves(config, 8), np.zeros(4, int)
-    move = moves.decode(np.array(add), time)
-    assert (move.add_one_in, move.undo_one_in, move.add) == (10, 1, Box(0, 2, 0, 4, 0, 4))
-    move = moves.decode(np.array(undo), time)
-    assert (move.add_one_in, move.undo_one_in, move.undo) == (1, 10, Box(0, 2, 0, 4, 0, 4))
-    flat = Moves(config, 8, flat=True)
-    found = [flat.decode(action, 0) for action in range(int(flat.spaces["spatial"].n))]
-    assert {move.add_one_in for move in found if move.add} == {1, 10}
-    assert {move.undo_one_in for move in found if move.undo} == {1, 10}
+def test_what_a_distortion_does_not_have_is_no_choice():
+    config = GameConfig(draws=3)
+    plain = moves_of(config, 8, bound=BoundConfig("none"))
+    parts = dict(zip(SPATIAL, plain.spatial_parts, strict=True))
+    assert [parts[key] for key in ("version", "scale", "orientation", "colour")] == [1] * 4
+    assert plain.temporal_parts[3] == 1
+    painted = moves_of(config, 8, texture, BoundConfig("none"))
+    parts = dict(zip(SPATIAL, painted.spatial_parts, strict=True))
+    assert min(parts[key] for key in ("scale", "orientation", "colour")) > 1
+    assert painted.temporal_parts[3] == len(FLICKERS)
 
 
-def test_windows_longer_than_the_clip_mean_all_of_it():
-    moves = Moves(GameConfig(windows=[2, 16, 32]), 8)
-    assert moves.windows == [2, 8]
-
-
-GOOD = [0, 0, 0, 0, 0, 0], [0, 0, 0, 0]
+GOOD = [0] * len(SPATIAL), [0] * len(TEMPORAL)
 
 
 @pytest.mark.parametrize(
     ("spatial", "temporal"),
     [
-        ([-1, 0, 0, 0, 0, 0], GOOD[1]),
-        ([49, 0, 0, 0, 0, 0], GOOD[1]),
-        ([0, 0, 0, 0, 0, 99], GOOD[1]),
-        (GOOD[0][:5], GOOD[1]),
+        ([-1, *GOOD[0][1:]], GOOD[1]),
+        ([49, *GOOD[0][1:]], GOOD[1]),
+        ([*GOOD[0][1:], 99], GOOD[1]),
+        (GOOD[0][:-1], GOOD[1]),
         (GOOD[0], [99, 0, 0, 0]),
-        (GOOD[0], [[0, 0, 0, 0]]),
+        (GOOD[0], [GOOD[1]]),
         (GOOD[0], 0),
         (GOOD[0], [0.5, 0.0, 0.0, 0.0]),
     ],
 )
 def test_bad_actions_raise(spatial, temporal):
-    moves = Moves(GameConfig(), 16)
+    moves = moves_of(GameConfig(), 16)
     moves.decode(*(np.array(part) for part in GOOD))
     with pytest.raises(ValueError, match=r"action .* is not in MultiDiscrete"):
         moves.decode(np.array(spatial), np.array(temporal))
@@ -142,6 +159,6 @@ def test_bad_actions_raise(spatial, temporal):
 
 @pytest.mark.parametrize("spatial", [-1, 10**6, [0, 0], 0.5])
 def test_bad_flat_actions_raise(spatial):
-    moves = Moves(GameConfig(), 16, flat=True)
+    moves = moves_of(GameConfig(), 16, flat=True)
     with pytest.raises(ValueError, match="is not in Discrete"):
         moves.decode(np.array(spatial), 0)

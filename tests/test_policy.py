@@ -3,20 +3,29 @@
 import numpy as np
 import pytest
 import torch
-from toys import toy_env
+from toys import TOY_GAME, brighten, toy_env
 
 from video_attack.agents.core.errors import PolicyError
-from video_attack.agents.policy.acting import Policy
+from video_attack.agents.policy.acting import FORMAT, Policy
+from video_attack.envs.distortions.texture import texture
+from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.config import GameConfig
+from video_attack.envs.game.moves import Moves
+from video_attack.envs.game.palette import Palette
 from video_attack.envs.victims.base import VictimError
 
-RULES = {"grid": 4, "sizes": [[1, 1], [2, 2], [4, 4]]}
+RULES = {key: TOY_GAME[key] for key in ("grid", "sizes")}
+
+
+def moves(frames=8, distort=brighten, bound="distortion"):
+    config, bound = GameConfig(**RULES), BoundConfig(bound)
+    return Moves(config, Palette(distort, bound, config), frames)
 
 
 @pytest.fixture
 def policy():
     torch.manual_seed(0)
-    fresh = Policy.fresh(GameConfig(**RULES), 8, hidden=8, distortion={"_target_": "a.b"})
+    fresh = Policy.fresh(moves(), hidden=8, distortion={"_target_": "a.b"})
     with torch.no_grad():
         for actor in fresh.actors.values():
             for parameter in actor.parameters():  # fresh heads are nearly zero: make choices differ
@@ -88,7 +97,7 @@ def test_both_agents_see_the_clip(policy, observations):
 
 
 def test_it_brings_its_game_and_the_comparison_its_budget_norm_and_goal(policy):
-    rules = GameConfig(grid=9, budget=7, norm="l1", cleanup=3, target="2", keep="paying")
+    rules = GameConfig(grid=9, budget=7, norm="l1", cleanup=3, target="2", keep="always")
     game = policy.game_under(rules)
     assert game == GameConfig(**RULES, budget=7, norm="l1", cleanup=3, target="2")
 
@@ -102,7 +111,7 @@ def test_a_file_of_another_format_or_of_other_agents_is_refused(policy, tmp_path
     path = tmp_path / "policy.pt"
     good = content(policy, path)
     for bad, word in (
-        ({**good, "format": 1}, "format 3"),
+        ({**good, "format": 1}, f"format {FORMAT}"),
         ({"weight": torch.zeros(2)}, "no policy file"),
         ({**good, "actors": {"spatial": good["actors"]["spatial"]}}, r"agents \['spatial'\]"),
         ({key: value for key, value in good.items() if key != "game"}, "policy"),
@@ -133,9 +142,45 @@ def test_weights_of_another_size_are_refused(policy, tmp_path):
 
 def test_weights_are_taken_over(policy, observations):
     torch.manual_seed(1)
-    other = Policy.fresh(GameConfig(**RULES), frames=8, hidden=8)
+    other = Policy.fresh(moves(), hidden=8)
     other.load_actors({agent: actor.state_dict() for agent, actor in policy.actors.items()})
     pairs = zip(
         actions(policy, observations, True), actions(other, observations, True), strict=True
     )
     assert all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_tables_are_added_to_the_logits_and_travel_with_the_policy(policy, observations, tmp_path):
+    for agent, actor in policy.actors.items():
+        obs = {k: torch.from_numpy(v)[None] for k, v in observations[0][agent].items()}
+        plain = actor(obs)
+        table = torch.arange(float(len(actor.table)))
+        actor.table.copy_(table)
+        assert torch.allclose(actor(obs), plain + table, atol=1e-4)
+    policy.save(tmp_path / "policy.pt")
+    for agent, actor in Policy.load(tmp_path / "policy.pt").actors.items():
+        assert torch.equal(actor.table, policy.actors[agent].table)
+
+
+@pytest.mark.parametrize("frames", [5, 8, 20])
+def test_a_policy_plays_clips_of_another_number_of_frames(policy, frames):
+    from toys import BrightnessVictim, DarkClips
+
+    policy.check(moves(frames))
+    env = toy_env(BrightnessVictim(frames), DarkClips(frames=frames))
+    view, rng = env.reset(seed=0)[0], np.random.default_rng(0)
+    firsts = set()
+    for _ in range(100):
+        actions = policy.act(view, rng, greedy=False)
+        assert all(env.action_space(agent).contains(actions[agent]) for agent in actions)
+        firsts.add(int(actions["temporal"][0]))
+    assert len(firsts) > 1
+
+
+@pytest.mark.parametrize(
+    "other", [{"distort": texture, "bound": "none"}, {"bound": "none"}, {"distort": texture}]
+)
+def test_a_policy_of_another_distortion_or_bound_is_refused_in_a_sentence(policy, other):
+    with pytest.raises(PolicyError, match=r"bound=.*distortion=.*train again") as refused:
+        policy.check(moves(**other))
+    assert "\n" not in str(refused.value)

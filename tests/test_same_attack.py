@@ -75,7 +75,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @functools.cache
 def composed(kind: str) -> dict[str, Any]:
     """What a command line with model=... says; Hydra takes longer than an attack."""
-    game = ["env.budget=40", "env.grid=4", "env.sizes=[[1,1],[2,2]]", "env.windows=[2,4]"]
+    game = ["env.budget=40", "env.grid=4", "env.sizes=[0.25,0.5]", "env.windows=[2,4]"]
     prepare()
     with initialize_config_dir(str(Path(__file__).parents[1] / "conf"), version_base=None):
         found = compose("evaluate", [f"model={kind}", "attack=random", *game])

@@ -9,6 +9,7 @@ import pytest
 from conformance import AGENTS, play
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 from toys import (
+    FRAMES,
     BrightnessVictim,
     CountingVictim,
     DarkClips,
@@ -21,8 +22,9 @@ from toys import (
 
 from video_attack.envs.clip import Clip
 from video_attack.envs.datasets.base import ClipDataset, DatasetError
-from video_attack.envs.game.observation import flatten
-from video_attack.envs.game.video_attack_v0 import VideoAttackEnv
+from video_attack.envs.game.environment import VideoAttackEnv
+from video_attack.envs.game.moves import SPATIAL, TEMPORAL
+from video_attack.envs.game.observation import THUMBNAIL_CELL, flatten
 from video_attack.envs.victims.base import VictimError
 
 VARIANTS = [
@@ -46,7 +48,8 @@ def test_pettingzoo_parallel_seed(variant):
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
 def test_conformance_over_many_episodes(variant):
-    env = toy_env(budget=6, cleanup=2, draws=2, levels=3, **variant)
+    strong = {"strengths": [32.0, 96.0], "windows": [4, 8]}
+    env = toy_env(budget=8, cleanup=2, draws=2, **strong, **variant)
     ends = [play(env, seed)[1] for seed in [*range(60), *[None] * 15]]
     assert 0 < sum(ends) < len(ends), "both ways to end must have been seen"
 
@@ -202,14 +205,14 @@ def test_a_bad_action_costs_nothing_and_changes_nothing():
     env = toy_env()
     env.reset(seed=0)
     env.step(sample(env))
-    before = env.episode.masked.frames.copy(), env.queries
+    before = env.episode.canvas.frames.copy(), env.queries
     good = sample(env)
-    for bad in ({**good, "spatial": np.full(6, 99)}, {**good, "temporal": np.full(4, -1)}):
+    for bad in ({**good, "spatial": np.full(9, 99)}, {**good, "temporal": np.full(4, -1)}):
         with pytest.raises(ValueError, match="action"):
             env.step(bad)
     with pytest.raises((KeyError, ValueError), match="temporal"):
         env.step({"spatial": good["spatial"]})
-    assert np.array_equal(env.episode.masked.frames, before[0]) and env.queries == before[1]
+    assert np.array_equal(env.episode.canvas.frames, before[0]) and env.queries == before[1]
     env.step(good)
 
 
@@ -240,7 +243,7 @@ def test_a_distortion_that_writes_into_its_clip_cannot_change_the_original():
     except ValueError:
         return  # a read-only clip is as good an answer
     assert np.array_equal(env.episode.ledger.clip.frames, dataset[0].frames)
-    assert env.episode.masked.full_norm() > 0
+    assert (env.episode.versions[0] == 255).all()
 
 
 @pytest.mark.parametrize(
@@ -258,6 +261,24 @@ def test_a_bad_victim_is_named(answer, word):
 
     with pytest.raises(VictimError, match=f"Bad answered.*{word}"):
         toy_env(Bad()).reset(seed=0)
+
+
+def test_the_docstring_states_the_shapes_of_the_spaces():
+    env, said = toy_env(), VideoAttackEnv.__doc__
+    T, G = FRAMES, env.config.grid
+    symbols = {T: "T", G: "G", THUMBNAIL_CELL * G: f"{THUMBNAIL_CELL}G"}
+    for agent in AGENTS:
+        for name, space in env.observation_space(agent).items():
+            first, *rest = space.shape
+            shape = ", ".join([str(first), *(symbols[n] for n in rest)]) + ("" if rest else ",")
+            kind = "uint8 " if space.dtype == np.uint8 else ""
+            assert f"{name} {kind}({shape})" in said
+    volumes, status = divmod(env.state_space.shape[0], T * G * G)
+    for text in (said, VideoAttackEnv.state.__doc__):
+        assert f"float32 ({volumes}*T*G*G + {status},)" in text
+    for agent, names in zip(AGENTS, (SPATIAL, TEMPORAL), strict=True):
+        assert len(env.action_space(agent).nvec) == len(names)
+        assert f"MultiDiscrete [{', '.join(names)}]" in said
 
 
 def test_pictures():
@@ -280,7 +301,7 @@ def test_pictures():
 
 def test_the_environment_needs_neither_ray_nor_hydra():
     code = (
-        "import sys, video_attack.envs.game.video_attack_v0 as e; e.parallel_env;"
+        "import sys, video_attack.envs.video_attack_v1 as e; e.parallel_env;"
         "sys.exit(bool({'ray', 'hydra', 'omegaconf', 'agents'} & set(sys.modules)))"
     )
     root = Path(__file__).resolve().parent.parent

@@ -7,10 +7,12 @@ import numpy as np
 from video_attack.envs.clip import Clip, Frames, Sampling
 from video_attack.envs.datasets.base import BadClipError, ClipDataset
 from video_attack.envs.game.config import GameConfig
-from video_attack.envs.game.video_attack_v0 import VideoAttackEnv
+from video_attack.envs.game.environment import VideoAttackEnv
 from video_attack.envs.victims.base import Scores, Victim
 
 FRAMES, SIZE = 8, 32  # of all clips here, unless said otherwise
+# Coarse enough for clips of that size.
+TOY_GAME: dict[str, Any] = {"grid": 4, "budget": 20, "sizes": [0.25, 0.5, 1.0]}
 
 
 class CountingVictim(Victim):
@@ -156,9 +158,9 @@ def toy_env(
     victim = victim or BrightnessVictim()
     victim.answers = kwargs.pop("answers", victim.answers)
     victim.top_k = kwargs.pop("top_k", victim.top_k)
-    own = {"severity", "flat_obs", "flat_actions", "render_mode", "distort"}
+    own = {"severity", "bound", "flat_obs", "flat_actions", "render_mode", "distort"}
     arguments = {key: kwargs.pop(key) for key in own & kwargs.keys()}
-    config = GameConfig(**{"grid": 4, "budget": 20, "sizes": [[1, 1], [2, 2], [4, 4]], **kwargs})
+    config = GameConfig(**{**TOY_GAME, **kwargs})
     env = VideoAttackEnv(
         victim,
         DarkClips() if dataset is None else dataset,

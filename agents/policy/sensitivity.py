@@ -131,4 +131,6 @@ class SensitivityTables:
         content = torch.load(path, weights_only=True)
         self.tables = content["tables"]
         columns = [content[key].numpy() for key in Answer._fields]
-        self.answers = [Answer(s, t, float(d), float(n)) for s, t, d, n in zip(*columns, strict=True)]
+        self.answers = [
+            Answer(s, t, float(d), float(n)) for s, t, d, n in zip(*columns, strict=True)
+        ]

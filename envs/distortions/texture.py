@@ -50,7 +50,10 @@ def band_limited(
     """
     wave = SCALES[kind.scale] * side
     colour = COLOURS[kind.colour]
-    fields = [_field(rng, height, width, wave, kind.orientation) for _ in range(3 if colour == "free" else 1)]
+    fields = [
+        _field(rng, height, width, wave, kind.orientation)
+        for _ in range(3 if colour == "free" else 1)
+    ]
     if colour == "free":
         return np.stack(fields, axis=-1)
     tint = np.ones(3, np.float32)
@@ -71,9 +74,11 @@ def _field(
     nodes_y, nodes_x = int(height / step_y) + 3, int(width / step_x) + 3
     lattice = rng.standard_normal((nodes_y, nodes_x), np.float32)
     shift_y, shift_x = rng.random(2) + 0.5
-    place = np.float32([[1 / step_x, 0, shift_x], [0, 1 / step_y, shift_y]])
+    place = np.array([[1 / step_x, 0, shift_x], [0, 1 / step_y, shift_y]], np.float32)
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(lattice, place, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT)
+    return cv2.warpAffine(
+        lattice, place, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT
+    )
 
 
 def texture(

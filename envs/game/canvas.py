@@ -131,8 +131,15 @@ class Canvas:
         if radius is None:
             return
         norm = float(np.sqrt(self.energy.sum(dtype=np.float64)))
-        if norm > radius:
-            self.delta *= np.float32(radius / norm)
-            self.frames = self.bound.project(self.frames[None])[0]
-            self._show(self.whole(slice(0, len(self.clean), 1)))
-            self.frames = self.bound.project(self.frames[None])[0]
+        if norm <= radius:
+            return
+        whole = self.whole(slice(0, len(self.clean), 1))
+        self.delta *= np.float32(radius / norm)
+        self._show(whole)
+        # Rounding may have led out again. Delta follows the clip, so that neither weakening it nor
+        # rounding a part of it anew ever does.
+        fitted = self.bound.project(self.frames[None])[0]
+        moved = fitted != self.frames
+        if moved.any():
+            self.delta[moved] = fitted[moved] - self._base[moved]
+            self._show(whole)

@@ -48,7 +48,9 @@ class GameConfig:
             if high is not None and value > high:
                 raise ValueError(f"env.{key}={value}: must be at most {high}")
         if self.cleanup != ALL and (not isinstance(self.cleanup, int) or self.cleanup < 0):
-            raise ValueError(f"env.cleanup={self.cleanup}: write a number of queries from 0, or {ALL}")
+            raise ValueError(
+                f"env.cleanup={self.cleanup}: write a number of queries from 0, or {ALL}"
+            )
         for key, choices in (("keep", KEEP), ("norm", NORMS)):
             if getattr(self, key) not in choices:
                 raise ValueError(
@@ -56,7 +58,12 @@ class GameConfig:
                 )
         if self.target not in ("none", "random") and not self.target.isdecimal():
             raise ValueError(f"env.target={self.target!r}: choose none, random or a class index")
-        for key, most in (("sizes", 1.0), ("strengths", float("inf")), ("windows", None), ("strides", None)):
+        for key, most in (
+            ("sizes", 1.0),
+            ("strengths", float("inf")),
+            ("windows", None),
+            ("strides", None),
+        ):
             values = getattr(self, key)
             if not values or min(values) <= 0 or (most is not None and max(values) > most):
                 upper = f" and at most {most:g}" if most == 1.0 else ""

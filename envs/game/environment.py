@@ -168,9 +168,7 @@ class VideoAttackEnv(ParallelEnv):
             self.distort, clip.frames, self.severity, self.config.draws, self._rng
         )
         bound = self.bound.around(clip.frames, versions)
-        self.episode = Episode(
-            ledger, clean, versions, bound, self.config, self.moves, self._rng
-        )
+        self.episode = Episode(ledger, clean, versions, bound, self.config, self.moves, self._rng)
         self.agents = list(AGENTS)
         return self._observations(), self._infos()
 

@@ -19,7 +19,9 @@ from video_attack.envs.game.threat import Goal
 from video_attack.envs.victims.base import Victim
 
 AGENTS = ("spatial", "temporal")
-INSIDE = 0.01  # how far past the boundary a rescaled clip should lie, as a share of the clean margin
+INSIDE = (
+    0.01  # how far past the boundary a rescaled clip should lie, as a share of the clean margin
+)
 SCALES = (0.5, 1.5)  # least and largest factor of one rescaling to the boundary
 WEAKEN = 0.5
 STEADY = 0.02  # rescaling by more than this tells little of the stroke that came with it

@@ -63,6 +63,6 @@ class SensitivityMemory:
     def picture(self) -> Array:
         """Posterior standard deviation of the slope (T, G, G), nats per unit norm; NaN where unknown."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(self.answers > 0.05, np.sqrt(self.squares / self.answers), np.nan).astype(
-                np.float32
-            )
+            return np.where(
+                self.answers > 0.05, np.sqrt(self.squares / self.answers), np.nan
+            ).astype(np.float32)

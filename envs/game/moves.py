@@ -62,7 +62,9 @@ class Moves:
         flat: one Discrete an agent.
     """
 
-    def __init__(self, config: GameConfig, palette: Palette, frames: int, flat: bool = False) -> None:
+    def __init__(
+        self, config: GameConfig, palette: Palette, frames: int, flat: bool = False
+    ) -> None:
         self.config, self.palette, self.frames, self.flat = config, palette, frames, flat
         self.grid = config.grid
         self.windows = [min(int(window), frames) for window in config.windows]

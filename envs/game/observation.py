@@ -81,6 +81,7 @@ def observe(
     """
     energy = faded(canvas.energy)
     known, sure = memory.sensitivity(), memory.certainty()
+
     # Where nothing was asked, 0; else weighted by how much is known.
     def over(axis: int | tuple[int, int]) -> tuple[Array, Array]:
         weight = sure.sum(axis)
@@ -101,9 +102,7 @@ def observe(
     }
 
 
-def joint_state(
-    sight: Sight, canvas: Canvas, memory: SensitivityMemory, status: Array
-) -> Array:
+def joint_state(sight: Sight, canvas: Canvas, memory: SensitivityMemory, status: Array) -> Array:
     """State for a centralised critic: motion, perturbation, sensitivity, certainty (T, G, G), status."""
     volumes = (sight.motion, faded(canvas.energy), memory.sensitivity(), memory.certainty())
     return np.concatenate([*(v.ravel() for v in volumes), status]).astype(np.float32)

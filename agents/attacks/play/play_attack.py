@@ -61,7 +61,13 @@ class PlayAttack(Attack):
         """One move a query, until the episode is over."""
         ledger = task.ledger
         episode = Episode(
-            ledger, task.clean, self._versions(task), task.bound, self.game, self.move_space, task.rng
+            ledger,
+            task.clean,
+            self._versions(task),
+            task.bound,
+            self.game,
+            self.move_space,
+            task.rng,
         )
         best, task.reward = float("inf"), 0.0
         while not any(episode.over):

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from video_attack.agents.attacks.base import Task
 from video_attack.agents.attacks.play.play_attack import PlayAttack
 from video_attack.envs.game.episode import Episode
@@ -21,7 +23,7 @@ class RandomMoves(PlayAttack):
     def act(self, episode: Episode, task: Task) -> dict[str, Any]:
         """Uniform actions, but for what is done with the stroke."""
         actions = {
-            agent: task.rng.integers(0, space.nvec)  # type: ignore[attr-defined] # not flat, so MultiDiscrete
+            agent: np.array(task.rng.integers(0, space.nvec))  # type: ignore[attr-defined] # not flat, so MultiDiscrete
             for agent, space in self.move_space.spaces.items()
         }
         act = "opposite" if episode.may_turn else "paint"

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from video_attack.agents.attacks.base import Task
 from video_attack.envs.clip import Frames
 from video_attack.envs.game.mask import cell_edges
-from video_attack.envs.game.observation import SensitivityMemory, cell_means
+from video_attack.envs.game.memory import SensitivityMemory
+from video_attack.envs.game.observation import cell_means
 from video_attack.envs.victims.base import Scores
 
 Region = tuple[slice, slice, slice]  # frames, rows and columns, in pixels
@@ -33,9 +34,7 @@ class Search:
         theta: float32 (T, H, W, 3), the point of the bound where the search stands; clean at first.
         margin: of the clip at theta, see `Goal.gap`.
         reached: whether the last answer reached the goal.
-        stroke: what distorting moves theta by, see `Bound.stroke`.
-        memory: drops of the margin by cell, (T, G, G), on the scale of `Goal.margin`; of either
-            sign where the bound has two sides.
+        memory: what the answers said of the cells, (T, G, G); probes and undone steps included.
     """
 
     def __init__(self, task: Task, grid: int, levels: float = 255.0) -> None:
@@ -117,18 +116,17 @@ class Search:
         goal = self.task.ledger.goal
         margin, self.reached = goal.gap(answers[0]), goal.reached(answers[0])
         drop = self.margin - margin
-        gained, lost = self._cells(added), self._cells(taken)
-        if self.task.bound.low < 0:  # what raises the margin with one sign lowers it with the other
-            self.memory.credit(gained | lost, np.zeros_like(lost), abs(drop) / 10)
-        else:
-            self.memory.credit(gained, lost, drop / 10)
+        change = (theta - self.theta) * self.task.bound.delta
+        self.memory.credit(
+            self._shares([*added, *taken]), drop, float(np.linalg.norm(change)) / 255
+        )
         if drop > least or self.flipped != before:
             self.theta, self.margin = theta, margin
         return drop
 
-    def _cells(self, regions: Iterable[Region]) -> NDArray[np.bool_]:
-        """The cells (T, G, G) that regions overlap."""
-        cells = np.zeros(self.memory.drop.shape, np.bool_)
+    def _shares(self, regions: Iterable[Region]) -> NDArray[np.float32]:
+        """The cells (T, G, G) that regions overlap, as equal shares of 1."""
+        cells = np.zeros(self.memory.answers.shape, np.float32)
         for frames, *sides in regions:
             place = [
                 slice(
@@ -137,5 +135,5 @@ class Search:
                 )
                 for edges, side in zip(self.edges, sides, strict=True)
             ]
-            cells[frames, place[0], place[1]] = True
-        return cells
+            cells[frames, place[0], place[1]] = 1
+        return cells / max(float(cells.sum()), 1.0)
