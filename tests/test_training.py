@@ -10,6 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
+import yaml
+
+from video_attack.agents.policy.acting import Policy, game_from
+from video_attack.agents.policy.sensitivity import SensitivityTables
 
 ROOT = Path(__file__).parents[1]
 FLAGS = ["--config-dir", "tests/conf"]
@@ -89,6 +94,21 @@ def test_agents_learn_where_and_when_the_toy_is_sensitive(tmp_path) -> None:
         for name in ("marl", "random")
     }
     assert sum(spent["marl"]) < 0.5 * sum(spent["random"])
+
+
+@pytest.mark.slow
+def test_what_was_learned_of_the_victim_is_in_the_policy_that_played(tmp_path) -> None:
+    """Through learner and runner of a real run: only its last iteration is validated."""
+    run_dir = tmp_path / "run"
+    finish("train.py", f"run_dir={run_dir}", "queries=800", "validation.every=1000", "clips=0")
+    policy = Policy.load(run_dir)
+    game = game_from(policy.game)
+    config = yaml.safe_load((run_dir / "config.yaml").read_text())
+    tables = SensitivityTables(policy.parts, game.grid, config["algo"]["sharpness"])
+    tables.load(sorted((run_dir / "checkpoints").glob("*/sensitivity.pt"))[-1])
+    assert len(tables.answers) > 100
+    for agent, actor in policy.actors.items():
+        assert tables.logits(agent).any() and torch.equal(actor.table, tables.logits(agent))
 
 
 @pytest.mark.slow
