@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.commands import composed
-from video_attack.agents import jobs
+from video_attack.agents.configs import jobs
 from video_attack.agents.configs.arrange import arrange
 from video_attack.agents.configs.command_line import plain_errors, prepare
 from video_attack.agents.core.errors import ConfigError
