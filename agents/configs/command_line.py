@@ -35,6 +35,7 @@ from video_attack.envs.datasets.base import DatasetError
 from video_attack.envs.victims.base import VictimError
 
 RUNS = Path("runs")
+SHIPPED = Path(__file__).parents[1] / "policy/shipped"  # a run's folder: policy.pt and config.yaml
 EXPECTED = (
     ConfigError, CheckpointError, PolicyError, DatasetError, VictimError, IncompleteError,
 )  # fmt: skip
@@ -61,10 +62,10 @@ def new_run(kind: str, resume: bool) -> str:
     return str(RUNS / f"{kind}-{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(3)}")
 
 
-def newest_policy() -> str | None:
-    """The newest run's policy, or None."""
+def newest_policy() -> str:
+    """The newest run's policy, or the agents that ship: those of `python train.py` as it stands."""
     found = sorted(RUNS.glob("train-*/policy.pt"))
-    return str(found[-1]) if found else None
+    return str(found[-1] if found else SHIPPED)
 
 
 def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
