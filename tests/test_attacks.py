@@ -148,7 +148,7 @@ def test_more_clean_up_never_gives_a_worse_norm():
         norms.append([results[i].ledger.best_norm for i in range(20)])
     for less, more in itertools.pairwise(norms):
         assert all(a >= b for a, b in zip(less, more, strict=True))
-    assert sum(norms[0]) != sum(norms[2])
+    assert norms[0] != norms[2]
 
 
 @pytest.mark.parametrize("cleanup", [0, 3])
@@ -170,7 +170,7 @@ def test_requests_after_the_flip_never_pass_more_than_the_clean_up_has_left(batc
 
 @pytest.mark.parametrize("name", ["random", "marl"])
 def test_the_noted_mask_is_that_of_the_best_success(name):
-    attack = ATTACKS[name](rules(budget=40, cleanup=39))
+    attack = ATTACKS[name](rules(budget=40, cleanup=39, strengths=[32.0, 64.0], windows=[8]))
     checked = 0
     for _, result in attack.run_many(BrightnessVictim(), DarkClips()):
         if not result.attacked or result.ledger.best is None:
