@@ -1,7 +1,7 @@
 """The parts of the sensitivity picture, each drawn on axes of its own.
 
-Sensitivities are float (T, G, G): the mean drop of the true class's margin per query that changed
-the cell, NaN where none did. Clips are uint8 (T, H, W, 3), masks float (T, G, G) in [0, 1].
+Sensitivities are float (T, G, G): how steeply the true class's margin moves with a change of the cell,
+in nats per unit L2, NaN where none was asked about. Clips are uint8 (T, H, W, 3), masks float (T, G, G) in [0, 1].
 """
 
 import numpy as np
@@ -142,7 +142,7 @@ def when(axes: Axes, mask: Floats, sensitivity: Floats) -> None:
     axes.axhline(0, color="0.3", lw=0.8)
     axes.set_title("When: mean of each frame", fontsize=11, loc="left")
     axes.set_xlim(0, T)
-    axes.set_ylabel("drop", fontsize=10)
+    axes.set_ylabel("slope", fontsize=10)
     every = max(1, T // 16)
     axes.set_xticks(np.arange(0, T, every) + 0.5, np.arange(0, T, every) + 1)
     axes.set_xlabel("frame", fontsize=11)
@@ -185,7 +185,7 @@ def key(axes: Axes, sensitivity: Floats, limit: float) -> None:
     bar = axes.figure.colorbar(
         _colours(limit), cax=axes, orientation="horizontal", extend=extend, ticks=MaxNLocator(4)
     )
-    bar.ax.set_title("drop of the margin per query", fontsize=11, loc="left")
-    words = "red: made the victim less sure\nblue: made it more sure\n"
-    words += "grey: never tried    orange: final mask"
+    bar.ax.set_title("slope of the margin, nats per L2", fontsize=11, loc="left")
+    words = "red: the margin moves with a change there\n"
+    words += "grey: never tried    orange: the change"
     axes.text(0, -2.2, words, transform=axes.transAxes, fontsize=9.5, va="top", linespacing=1.4)

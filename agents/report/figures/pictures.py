@@ -49,8 +49,8 @@ def sensitivity_picture(
         original: uint8 (T, H, W, 3).
         adversarial: uint8 (T, H, W, 3).
         mask: float (T, G, G) in [0, 1], of the adversarial clip.
-        sensitivity: float (T, G, G), the mean drop of the true class's margin per query that
-            changed the cell; NaN where no query did.
+        sensitivity: float (T, G, G), how steeply the true class's margin moves with a
+            change of the cell, nats per unit L2; NaN where none was asked about.
         title: first line of the picture.
 
     Raises:

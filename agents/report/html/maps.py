@@ -33,8 +33,7 @@ def maps_section(run: Run) -> Markup:
     note = (
         "Averages over the flipped clips; on the left over time, on the right over the picture. "
         "Change: mean size of the change, in levels of 0-255. Sensitivity, where the attack noted it: "
-        "mean drop of the true class's margin per query that changed a cell (red: the victim grew "
-        "less sure)."
+        "how steeply the true class's margin moves with a change of a cell, in nats per unit L2."
     )
     return join([tag("p", note, class_="note"), tag("div", *cards, class_="cards")])
 
