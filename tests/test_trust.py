@@ -21,10 +21,10 @@ from video_attack.agents.attacks.play.marl import Marl
 from video_attack.agents.audit import transfer, verify
 from video_attack.agents.core.errors import CheckpointError, PolicyError
 from video_attack.agents.core.plain_state import with_arrays, with_tensors
+from video_attack.agents.core.trust import TrustError, dotted, inside, vet
 from video_attack.agents.policy.acting import Policy
 from video_attack.agents.report.html.page import write_report
 from video_attack.agents.report.run_files import read_clip
-from video_attack.agents.core.trust import TrustError, dotted, inside, vet
 from video_attack.envs.distortions.gaussian_noise import gaussian_noise
 from video_attack.envs.game.config import GameConfig
 from video_attack.envs.victims.base import VictimError
