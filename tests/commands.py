@@ -8,8 +8,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from video_attack.agents.configs.arrange import arrange, read_options
 from video_attack.agents.configs import command_line as configuration
+from video_attack.agents.configs.arrange import arrange, read_options
 
 ROOT = Path(__file__).parents[1]
 

@@ -17,7 +17,8 @@ CHANGED = {
     "model": {"_target_": "video_attack.envs.victims.x3d.X3D", "variant": "m", "weights": "w.pt", "frames": 4,
               "size": 32, "short_side": 40, "stride": 3, "answers": "topk", "top_k": 2, "head": "h.pt",
               "labels": "${not} \\${one}.txt", "precision": "bf16", "seed": 4},
-    "defence": {"_target_": "video_attack.envs.victims.defences.chain.chain", "votes": 3, "seed": 8, "steps": [
+    "defence": {"_target_": "video_attack.envs.victims.defences.chain.chain", "votes": 3,
+                "seed": 8, "steps": [
         {"_target_": "video_attack.envs.victims.defences.jpeg.jpeg", "quality": 31},
         {"_target_": "video_attack.envs.victims.defences.random_resize.random_resize", "smallest": 0.5}]},
     "distortion": {"_target_": "video_attack.envs.distortions.occlusion.occlusion", "severity": 2, "boxes": 7,

@@ -14,8 +14,8 @@ from tests.commands import composed
 from video_attack.agents.configs import jobs
 from video_attack.agents.configs.arrange import arrange
 from video_attack.agents.configs.command_line import plain_errors, prepare
-from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.configs.spelling import homes_spelt_out, parse, quoted, readable
+from video_attack.agents.core.errors import ConfigError
 
 SIGNS = st.text(st.sampled_from("aZ9é数 /~._-=,:()[]{}'\"\\#@!$&*?|<>\t"), min_size=1, max_size=12)
 

@@ -16,6 +16,7 @@ MODULES = sorted((ROOT / "envs/distortions").glob("[a-z]*.py"))
 NAMES = [path.stem for path in MODULES if path.stem != "base"]
 SEVERITIES = (1, 2, 3, 4, 5)
 STOCHASTIC = {
+    "texture",
     "gaussian_noise",
     "shot_noise",
     "impulse_noise",

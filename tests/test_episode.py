@@ -64,11 +64,13 @@ def scripted_env(*gaps, **rules):
     return env
 
 
-def actions(env, act="paint", rescale="leave", **named):
+def actions(env, act="paint", rescale="leave", patch=5, size=1, **named):
     """A move on a patch in the middle of all frames, unless said otherwise."""
-    spatial = dict.fromkeys(SPATIAL, 0) | {"patch": 5, "size": 1, "scale": 2, "strength": 3} | named
+    config = env.config
+    place = patch * len(config.sizes) + size
+    spatial = dict.fromkeys(SPATIAL, 0) | {"patch": place, "scale": 2, "strength": 3} | named
     spatial |= {"act": ACTS.index(act), "rescale": RESCALES.index(rescale)}
-    times = np.array([0, len(env.config.windows) - 1, 0, 0])
+    times = np.array([(len(config.windows) - 1) * len(config.strides), 0])
     return {"spatial": np.array([spatial[key] for key in SPATIAL]), "temporal": times}
 
 

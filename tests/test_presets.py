@@ -10,8 +10,8 @@ import yaml
 
 from tests.commands import ROOT, composed
 from video_attack.agents.configs.command_line import prepare
-from video_attack.agents.core.build import accepted, locate
 from video_attack.agents.configs.help_page import FRAGMENTS, fits, groups_of, help_page
+from video_attack.agents.core.build import accepted, locate
 from video_attack.agents.setup.setting import build_game
 
 CONF = ROOT / "conf"

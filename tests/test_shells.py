@@ -20,8 +20,8 @@ from hydra import compose, initialize_config_dir
 from shells import ROOT, environment, run, shell
 
 from video_attack.agents.configs.command_line import prepare
-from video_attack.agents.core.progress import Progress
 from video_attack.agents.core.log_file import LogFile, Once
+from video_attack.agents.core.progress import Progress
 from video_attack.agents.core.shell import LastingOutput
 
 RESULTS = ("records.jsonl", "records.csv", "table.txt", "table.md", "success.png", "report.html")

@@ -21,15 +21,16 @@ from video_attack.agents.attacks.play.marl import Marl
 from video_attack.agents.audit import transfer, verify
 from video_attack.agents.core.errors import CheckpointError, PolicyError
 from video_attack.agents.core.plain_state import with_arrays, with_tensors
+from video_attack.agents.core.trust import TrustError, dotted, inside, vet
 from video_attack.agents.policy.acting import Policy
 from video_attack.agents.report.html.page import write_report
 from video_attack.agents.report.run_files import read_clip
-from video_attack.agents.core.trust import TrustError, dotted, inside, vet
 from video_attack.envs.distortions.gaussian_noise import gaussian_noise
 from video_attack.envs.game.config import GameConfig
 from video_attack.envs.victims.base import VictimError
 from video_attack.envs.victims.weights import load_state
 
+VICTIMS = "video_attack.envs.victims"
 POPEN = {"_target_": "subprocess.Popen", "args": ["touch", "HIT"]}
 MODEL = {"answers": "scores", "top_k": 5}
 FUNCTION = {
@@ -61,12 +62,12 @@ JPEG = {
         ({"dataset": {"_target_": "os.system", "command": "touch HIT"}}, "os.system"),
         ({"model": {"_target_": "strangers.Net", **MODEL}}, "strangers.Net"),
         ({"model": FUNCTION}, "calls the function that model.function names"),
-        ({"model": {"_target_": "video_attack.envs.victims.torchscript.TorchScript", "path": "x", **MODEL}}, "code"),
-        ({"model": {"_target_": "video_attack.envs.victims.exported.Exported", "path": "x", **MODEL}}, "unpickles"),
-        ({"model": {"_target_": "video_attack.envs.victims.endpoint.Endpoint", "url": "http://evil.example", "classes": 3,
+        ({"model": {"_target_": f"{VICTIMS}.torchscript.TorchScript", "path": "x", **MODEL}}, "code"),
+        ({"model": {"_target_": f"{VICTIMS}.exported.Exported", "path": "x", **MODEL}}, "unpickles"),
+        ({"model": {"_target_": f"{VICTIMS}.endpoint.Endpoint", "url": "http://evil.example", "classes": 3,
                     "token_env": "SECRET", **MODEL}}, "secret"),
         # Of this project, but no choice of that group.
-        ({"distortion": {"_target_": "video_attack.envs.victims.weights.load_state", "severity": 5}}, "load_state"),
+        ({"distortion": {"_target_": f"{VICTIMS}.weights.load_state", "severity": 5}}, "load_state"),
         ({"defence": {**JPEG, "_target_": "video_attack.agents.core.files.write_whole"}}, "write_whole"),
         ({"model": {"_target_": ["subprocess.Popen"], **MODEL}}, "subprocess.Popen"),
         ({"distortion": {"_target_": {"_target_": "os.system"}, "severity": 5}}, "os.system"),

@@ -173,7 +173,7 @@ def curve_disagreements(
 def kept_disagreements(record: Record, kept: str | None) -> Iterator[str]:
     """Whether the stored clip is the smallest success that the curve knows, in the norm that was kept."""
     curve = (record.get("curves") or {}).get(kept)
-    if curve and record.get(kept) and abs(curve[-1][1] / record[kept] - 1) > ROUNDED:
+    if kept and curve and record.get(kept) and abs(curve[-1][1] / record[kept] - 1) > ROUNDED:
         yield f"its curve of {kept} ends at {curve[-1][1]}, the stored clip has {record[kept]:.6g}"
 
 

@@ -1,6 +1,7 @@
 """What `--help` says of a command: the groups that it takes, their choices, and what each key means."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def fits(command: str, preset: str) -> bool:
     from video_attack.agents.configs.schema import SCHEMAS
 
     values: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
-    return {*values} - {"defaults"} <= {*SCHEMAS[command].__dataclass_fields__}
+    return {*values} - {"defaults"} <= {field.name for field in fields(SCHEMAS[command])}
 
 
 def prefix(group: str, name: str) -> str:

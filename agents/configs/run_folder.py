@@ -15,7 +15,7 @@ from video_attack.agents.core.run_lock import owned
 
 @contextlib.contextmanager
 def opened(config: DictConfig) -> Iterator[tuple[dict[str, Any], Path]]:
-    """What `video_attack.agents.configs.command_line.start` returns, in a folder that no other process can use meanwhile.
+    """What `command_line.start` returns, in a folder that no other process can use meanwhile.
 
     Raises:
         FolderError: another process has it, or it cannot be written; and what `start` raises.

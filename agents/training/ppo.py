@@ -79,7 +79,10 @@ def ppo_config(config: dict[str, Any], frames: int, seed_salt: int) -> PPOConfig
         .rl_module(
             rl_module_spec=MultiRLModuleSpec(
                 rl_module_specs={
-                    agent: RLModuleSpec(AgentModule, model_config={**model, "agent": agent, "extents": extents[agent]})
+                    agent: RLModuleSpec(
+                        AgentModule,
+                        model_config={**model, "agent": agent, "extents": extents[agent]},
+                    )
                     for agent in AGENTS
                 }
             )

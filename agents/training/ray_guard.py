@@ -1,4 +1,4 @@
-"""Ends what a local Ray leaves behind: `python ray_guard.py NAME=VALUE`, started by `video_attack.agents.training.ray_start`.
+"""Ends what a local Ray leaves behind: `python ray_guard.py NAME=VALUE`, started by `ray_start`.
 
 Waits until the pipe on standard input closes, which it does however the process at the other end ends,
 then kills each process that has NAME=VALUE in its environment. Ray's own agents would notice the death of

@@ -15,7 +15,8 @@ from video_attack.agents.policy.networks import CentralCritic, make_actor, make_
 class AgentModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):
     """Actor and critic of one agent.
 
-    `model_config`: agent (name), extents (see `Moves`), hidden (channels), central (critic on the joint state), frames, grid.
+    `model_config`: agent (name), extents (see `Moves`), hidden (channels), central (critic on the joint
+    state), frames, grid.
     """
 
     def setup(self) -> None:

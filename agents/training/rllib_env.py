@@ -145,8 +145,8 @@ class AttackVectorEnv(SyncVectorMultiAgentEnv):
         episode = self.envs[i].env.episode
         drop, norm = episode.slope
         if episode.move.act == "paint" and norm > 0.05:
-            chosen = (np.asarray(actions[agent], np.int64) for agent in AGENTS)
-            self._answers.append(Answer(*chosen, drop, norm))
+            spatial, temporal = (np.asarray(actions[agent], np.int64) for agent in AGENTS)
+            self._answers.append(Answer(spatial, temporal, drop, norm))
 
     def _note_step(self, i: int, result: tuple[dict, dict, dict, dict, dict]) -> None:
         (

@@ -28,7 +28,7 @@ class Ledger:
         best: the successful clip of the smallest norm so far, or None.
         best_norm: its norm.
         best_scores: the victim's full scores of it (for the record, not for the attacker).
-        curves: for each norm of `video_attack.envs.metrics.norms.sizes`, every improvement of its least value over
+        curves: for each norm of `envs.metrics.norms.sizes`, every improvement of its least value over
             all successes so far, as (query, norm); each norm on its own, whichever `best` keeps.
         clean_scores: the victim's full scores of the clean clip, once it has passed.
     """

@@ -99,11 +99,11 @@ class Moves:
             if not (whole and space.contains(array.astype(space.dtype))):
                 raise ValueError(f"{agent} action {action!r} is not in {space}")
         if self.flat:
-            spatial, temporal = self._unflatten(int(spatial), int(temporal))
-        place, version, scale, orientation, colour, strength, act, rescale = (
-            int(i) for i in spatial
-        )
-        run, flicker = (int(i) for i in temporal)
+            parts = self._unflatten(int(spatial), int(temporal))
+        else:
+            parts = (np.asarray(spatial).tolist(), np.asarray(temporal).tolist())
+        place, version, scale, orientation, colour, strength, act, rescale = parts[0]
+        run, flicker = parts[1]
         patch, size = (int(i) for i in np.unravel_index(place, self.patches))
         return Move(
             ACTS[act],
