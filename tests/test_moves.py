@@ -146,7 +146,7 @@ GOOD = [0] * len(SPATIAL), [0] * len(TEMPORAL)
     ("spatial", "temporal"),
     [
         ([-1, *GOOD[0][1:]], GOOD[1]),
-        ([10**6, *GOOD[0][1:]], GOOD[1]),
+        ([9999, *GOOD[0][1:]], GOOD[1]),
         ([*GOOD[0][1:], 99], GOOD[1]),
         (GOOD[0][:-1], GOOD[1]),
         (GOOD[0], [10**6, 0]),
@@ -158,7 +158,7 @@ GOOD = [0] * len(SPATIAL), [0] * len(TEMPORAL)
 def test_bad_actions_raise(spatial, temporal):
     moves = moves_of(GameConfig(), 16)
     moves.decode(*(np.array(part) for part in GOOD))
-    with pytest.raises(ValueError, match=r"action .* is not in MultiDiscrete"):
+    with pytest.raises(ValueError, match=r"(?s)action .* is not in MultiDiscrete"):
         moves.decode(np.array(spatial), np.array(temporal))
 
 
