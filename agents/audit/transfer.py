@@ -14,10 +14,11 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from video_attack.agents.core.trust import CONF, plain_errors, prepare
+from video_attack.agents.configs.command_line import plain_errors, prepare
 from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.core.files import write_whole
 from video_attack.agents.core.shell import open_shell
+from video_attack.agents.core.trust import CONF
 from video_attack.agents.report.layout import lay_out
 from video_attack.agents.report.run_files import read_clip
 from video_attack.agents.setup.setting import make_victim
