@@ -96,7 +96,7 @@ def main(arguments: Sequence[str]) -> None:
         raise ConfigError(
             "which run? Write: python -m video_attack.agents.transfer RUN_FOLDER model=..."
         )
-    with initialize_config_dir(CONF, version_base=None):
+    with initialize_config_dir(str(CONF), version_base=None):
         found = compose("evaluate", [*arguments[1:], "checkpoint=null"])
     config: Any = {
         key: OmegaConf.to_container(found[key], resolve=True, throw_on_missing=True)
