@@ -54,14 +54,14 @@ def test_an_attack_without_a_package_of_its_own_is_addressed_as_before(tmp_path)
 
 def test_a_surrogate_is_any_model_of_the_configuration():
     found = composed("attack=gfcs", "attack.surrogate=r3d", "attack.surrogate.weights=w.pt")
-    assert found["attack"]["surrogate"]["net"] == "r3d_18"
-    assert found["attack"]["surrogate"]["weights"] == "w.pt"
+    assert found["attacks"]["gfcs"]["surrogate"]["net"] == "r3d_18"
+    assert found["attacks"]["gfcs"]["surrogate"]["weights"] == "w.pt"
     found = composed("attack=gfcs,square", "attacks.gfcs.surrogate=tiny3d")
     assert (
         found["attacks"]["gfcs"]["surrogate"]["_target_"]
         == "video_attack.envs.victims.tiny3d.Tiny3D"
     )
-    assert "surrogate" not in composed("attack=transfer")["attack"]
+    assert "surrogate" not in composed("attack=transfer")["attacks"]["transfer"]
 
 
 def test_overrides_stay_together_among_the_options():

@@ -32,7 +32,7 @@ from video_attack.envs.game.palette import Palette
 
 
 def rules(classes=3, **kwargs):
-    game = GameConfig(**{**TOY_GAME, **kwargs})
+    game = GameConfig(**{**TOY_GAME, "strengths": [0.25, 0.5, 1.0], **kwargs})  # few queries do
     return Rules(game, brighten, severity=5, classes=classes, frames=8)
 
 

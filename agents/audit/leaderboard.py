@@ -1,9 +1,16 @@
 """All attacks on all victims, from raw records alone: `video-attack leaderboard docs/records`.
 
 Writes leaderboard.html (one page, sortable without network) and leaderboard.md. Beside each NAME.jsonl
-stands NAME.yaml with what the records do not say themselves: `title`, `command`, `victim`, `bound` and
-`budget`. Files of one victim, bound and budget are one table; of an attack and clip that several of them
-hold, the record of the last file by name stands.
+stands NAME.yaml with what the records do not say themselves, five keys and no other needed:
+
+    title: tiny3d, noise            # what the file is, as the page links to it
+    command: python evaluate.py ... # that made it
+    victim: Tiny 3-D net            # the same words for the same victim
+    bound: gaussian noise 5         # the same words for the same bound
+    budget: 150                     # queries a clip, as in each of its records
+
+Files of one victim, bound and budget are one table; of an attack and clip that several of them hold, the
+record of the last file by name stands.
 """
 
 import argparse
@@ -105,7 +112,9 @@ def read_about(path: Path) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write both files and say where."""
     parser = argparse.ArgumentParser(
-        prog="python -m video_attack.agents.audit.leaderboard", description=__doc__
+        prog="python -m video_attack.agents.leaderboard",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("records", type=Path, help="folder of NAME.jsonl and NAME.yaml")
     parser.add_argument("--out", type=Path, help="folder of the page; by default the one above")

@@ -15,7 +15,6 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from video_attack.agents.configs.command_line import plain_errors, prepare
-from video_attack.agents.core.trust import CONF
 from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.core.files import write_whole
 from video_attack.agents.core.shell import open_shell

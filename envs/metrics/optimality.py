@@ -10,9 +10,14 @@ q queries (infinity where there is none) and e(i, q) = min over a of n_a(i, q),
 
 1 for the best, 0 for a failure where another attack has a success; clips on which no attack has one
 yet tell nothing and are left out. An attack's optimality at q is the mean over the others.
+
+An attack that sees the victim's gradients (`YARDSTICKS`) buys with other coin: it is in no minimum, rank
+or lead, and is shown apart.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +27,8 @@ from video_attack.envs.metrics.summary import Record
 from video_attack.envs.metrics.trade import Floats, Found, sizes_over
 
 _RESAMPLES = 2000
+Kept = TypeVar("Kept")
+YARDSTICKS = ("whitebox",)  # not black-box: beside the others, not among them
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,12 @@ class Standing:
     rank_low: int
     rank_high: int
     clips: int
+
+
+def competing(found: Mapping[str, Kept]) -> dict[str, Kept]:
+    """What is kept by attack, without yardsticks where there is anything else."""
+    rivals = {name: kept for name, kept in found.items() if name not in YARDSTICKS}
+    return rivals or dict(found)
 
 
 def common(found: Found) -> dict[str, list[Record]]:
@@ -76,7 +89,8 @@ def ratios(found: Found, queries: list[int], norm: str = "l2") -> tuple[Floats, 
 
 
 def optimality_curves(found: Found, queries: list[int], norm: str = "l2") -> dict[str, Floats]:
-    """Mean optimality (q,) of each attack at each number of queries; nan before the first success."""
+    """Mean optimality (q,) of each competing attack at each number of queries; nan before a success."""
+    found = competing(found)
     share, known = ratios(found, queries, norm)
     counts = known.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -86,15 +100,15 @@ def optimality_curves(found: Found, queries: list[int], norm: str = "l2") -> dic
 
 def leaders(found: Found, queries: list[int], norm: str = "l2") -> list[str | None]:
     """Who has the highest optimality at each number of queries; None before the first success."""
-    means = np.stack(list(optimality_curves(found, queries, norm).values()))
-    names = list(found)
+    curves = optimality_curves(found, queries, norm)
+    means, names = np.stack(list(curves.values())), list(curves)
     return [
         None if np.isnan(column).all() else names[int(np.nanargmax(column))] for column in means.T
     ]
 
 
 def standings(found: Found, queries: int, norm: str = "l2", seed: int = 0) -> dict[str, Standing]:
-    """All attacks at one budget.
+    """All attacks at one budget; a yardstick comes last, without clips.
 
     Args:
         found: records by attack.
@@ -102,18 +116,20 @@ def standings(found: Found, queries: int, norm: str = "l2", seed: int = 0) -> di
         norm: one of `video_attack.envs.metrics.trade.NORMS`.
         seed: of the bootstrap.
     """
+    everyone, found, nan = list(found), competing(found), float("nan")
     share, known = ratios(found, [queries], norm)
     share = share[:, known[:, 0], 0]
     attacks, clips = share.shape
+    last = Standing(nan, nan, nan, attacks + 1, attacks + 1, attacks + 1, 0)
+    apart = {name: last for name in everyone if name not in found}
     if not clips:
-        nan = float("nan")
-        return {name: Standing(nan, nan, nan, 1, 1, attacks, 0) for name in found}
+        return apart | {name: Standing(nan, nan, nan, 1, 1, attacks, 0) for name in found}
     draws = np.random.default_rng(seed).integers(0, clips, (_RESAMPLES, clips))
     means = share[:, draws].mean(axis=2)  # (attacks, resamples)
     low, high = np.quantile(means, [0.025, 0.975], axis=1, method="inverted_cdf")
     places = np.quantile(ranks(means), [0.025, 0.975], axis=1, method="inverted_cdf").astype(int)
     rank = ranks(share.mean(axis=1, keepdims=True))[:, 0]
-    return {
+    return apart | {
         name: Standing(
             float(share[i].mean()), float(low[i]), float(high[i]), int(rank[i]),
             int(places[0, i]), int(places[1, i]), clips,
@@ -140,7 +156,8 @@ class Lead:
 
 
 def lead(found: Found, queries: int, norm: str = "l2") -> Lead | None:
-    """The two best attacks at one budget; None with one attack, or before the first success."""
+    """The two best competing attacks at one budget; None with one, or before the first success."""
+    found = competing(found)
     share, known = ratios(found, [queries], norm)
     share = share[:, known[:, 0], 0]
     if len(share) < 2 or not share.size:

@@ -49,9 +49,9 @@ def leader_picture(found: Found, norm: str, prefix: str) -> Markup:
     with page_style():
         figure = Figure((5.4, 3.7), layout="constrained")
         axes, strip = figure.subplots(2, 1, sharex=True, height_ratios=[12, 1])
-        colours = {}
-        for i, (name, values) in enumerate(means.items()):
-            colours[name], dash = line(i)
+        colours, places = {}, list(found)
+        for name, values in means.items():
+            colours[name], dash = line(places.index(name))
             axes.step(queries, values, where="post", lw=2, color=colours[name], linestyle=dash)
         ends = [*queries[1:], budget * 1.001]
         for start, end, first in zip(queries, ends, leaders(found, queries, norm), strict=True):

@@ -8,6 +8,7 @@ from video_attack.agents.report.html.markup import Markup, tag
 from video_attack.agents.report.run_files import Run
 from video_attack.agents.report.victim_name import victim_name
 from video_attack.envs.metrics.hints import hints
+from video_attack.envs.metrics.optimality import competing
 from video_attack.envs.metrics.statement import robustness_statement
 from video_attack.envs.metrics.summary import spent, summary
 
@@ -59,8 +60,9 @@ def lead(run: Run) -> list[Markup]:
 def strongest(found: Mapping[str, Sequence[Record]]) -> str:
     """The attack that flips most of its clips, of equal ones that with the fewest mean queries.
 
-    One that has not attacked all clips yet comes last.
+    One that has not attacked all clips yet comes last. A yardstick is named only where it is alone.
     """
+    found = competing(found)
 
     def rank(name: str) -> tuple[float, float, float]:
         figures = summary(found[name])
@@ -83,11 +85,14 @@ def _outcome(run: Run) -> Markup:
     flips = [record for record in attacked if record["success"]]
     if not attacked:
         return tag("p", "There was nothing to attack: no clip was got right.")
-    eps = (run.config.get("bound") or {}).get("eps")
+    bound = run.config.get("bound") or {}
+    eps = bound.get("eps")
     sizes = [record["l2"] for record in flips]
     limits: dict[str, Any] = {}
     if eps:
         limits = {"norm": eps / 255, "norm_name": "linf"}
+    elif bound.get("radius"):
+        limits = {"norm": bound["radius"], "norm_name": "l2"}
     elif flips and all(map(math.isfinite, sizes)):
         limits = {"norm": _rounded_up(max(sizes))}
     if any(not math.isfinite(r[limits.get("norm_name", "l2")]) for r in flips):
@@ -146,9 +151,16 @@ def _budget(records: Sequence[Record]) -> str:
 
 
 def _bound(config: Mapping[str, Any]) -> str:
-    eps = (config.get("bound") or {}).get("eps")
-    if eps:
-        return f"no value of a pixel may move by more than {eps} of 255 levels (Linf)"
+    bound = config.get("bound") or {}
+    if bound.get("eps"):
+        return f"no value of a pixel may move by more than {bound['eps']} of 255 levels (Linf)"
+    if bound.get("kind") == "l2":
+        return (
+            f"the change of the whole clip may be no larger than {bound.get('radius')} (L2, values in "
+            "[0, 1])"
+        )
+    if bound.get("kind") == "none":
+        return "any change is allowed, and its norm is what an attack keeps small"
     distortion = config.get("distortion") or {}
     kind = named(distortion, "the distortion").replace("_", " ")
     return (
