@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-CLASSES = {"left": -3, "right": 3, "still": 0}  # pixels a frame
+CLASSES = {"left": -1, "right": 1, "still": 0}  # pixels a frame
 
 
 def video(path: Path, speed: int, rng: np.random.Generator) -> None:
@@ -20,7 +20,7 @@ def video(path: Path, speed: int, rng: np.random.Generator) -> None:
         stream.width = stream.height = 128
         stream.pix_fmt = "yuv420p"
         ground = rng.integers(40, 90, (128, 128, 3), dtype=np.uint8)
-        start = 54 - 12 * speed + int(rng.integers(-5, 5))
+        start = 52 - 12 * speed + int(rng.integers(-5, 5))
         for t in range(24):
             frame = ground.copy()
             left = start + speed * t
