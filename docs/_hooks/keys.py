@@ -1,7 +1,8 @@
 """Tables of configuration keys, read off the yaml files when the site is built.
 
 `<!-- keys: conf/bound/linf.yaml -->` in a page becomes a table of that file's keys, their defaults and
-what their comments say, so that a key is described in one place.
+what their comments say, so that a key is described in one place; `<!-- file: examples/x.py -->` becomes that
+file as code.
 """
 
 import re
@@ -11,6 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = re.compile(r"^<!-- keys: (\S+\.yaml) -->$", re.MULTILINE)
+CODE = re.compile(r"^<!-- file: (\S+\.py) -->$", re.MULTILINE)
 KEY = re.compile(r"^( *)(?:- )?([a-z_]\w*): *([^#]*?)(?:\s+# (.*))?$")
 HIDDEN = ("defaults", "hydra", "_target_")
 
@@ -46,5 +48,6 @@ def table(path: Path) -> str:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """MkDocs' event: put the tables in."""
-    return MARK.sub(lambda found: table(ROOT / found[1]), markdown)
+    """MkDocs' event: put tables and files in."""
+    shown = MARK.sub(lambda found: table(ROOT / found[1]), markdown)
+    return CODE.sub(lambda found: f"```python\n{(ROOT / found[1]).read_text()}```", shown)

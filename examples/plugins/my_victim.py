@@ -1,6 +1,7 @@
 """A victim of one's own: tells day from night by the mean brightness."""
 
 import numpy as np
+
 from video_attack.envs.clip import Sampling
 from video_attack.envs.victims.base import Victim
 
