@@ -13,7 +13,7 @@ class RewardWeights:
 
     margin: float = 3.0
     flip: float = 1.0
-    norm: float = 1.0
+    norm: float = 2.0
     flicker: float = 0.0
     query: float = 0.01
 
@@ -31,7 +31,9 @@ class GameConfig:
     grid: int = 7
     draws: int = 1
     sizes: list[float] = field(default_factory=lambda: [0.0625, 0.125, 0.25, 0.5, 1.0])
-    strengths: list[float] = field(default_factory=lambda: [0.04, 0.08, 0.16, 0.32, 0.64])
+    strengths: list[float] = field(
+        default_factory=lambda: [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64]
+    )
     windows: list[int] = field(default_factory=lambda: [1, 2, 4, 8, 16])
     strides: list[int] = field(default_factory=lambda: [1, 2, 3])
     textures: bool = True
