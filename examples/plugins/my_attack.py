@@ -7,6 +7,7 @@ class Flat(Attack):
     """A random shift of each colour channel, a new one each query."""
 
     name = "flat"
+    shrinks = False
 
     def moves(self, task):
         """Propose clips, uint8 (1, T, H, W, 3); what is sent back are the visible scores (1, C)."""
