@@ -100,8 +100,8 @@ def measure_free(steps: int, budget: int) -> Iterator[str]:
         env = VideoAttackEnv(
             victim, Blobs(victim), gaussian_noise, config=GameConfig(budget=budget), flat_obs=flat
         )
-        stepping, resetting = [], []
-        env.reset(seed=0)
+        stepping: list[float] = []
+        resetting = [milliseconds(lambda env=env: env.reset(seed=0))]
         while len(stepping) < steps:
             if not env.agents:
                 resetting.append(milliseconds(env.reset))
