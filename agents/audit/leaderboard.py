@@ -1,4 +1,4 @@
-"""All attacks on all victims, from raw records alone: `python -m video_attack.agents.leaderboard docs/records`.
+"""All attacks on all victims, from raw records: `python -m video_attack.agents.leaderboard docs/records`.
 
 Writes leaderboard.html (one page, sortable without network) and leaderboard.md. Beside each NAME.jsonl
 stands NAME.yaml with what the records do not say themselves, five keys and no other needed:
