@@ -6,7 +6,6 @@ import pytest
 
 from tests.test_trade import record
 from video_attack.agents.audit.leaderboard import main
-from video_attack.agents.report.html.words import strongest
 from video_attack.envs.metrics.optimality import lead, leaders, optimality_curves, standings
 
 FOUND = {
@@ -23,8 +22,6 @@ def test_a_yardstick_is_in_no_rank_minimum_or_lead():
     assert lead(FOUND, 50) == lead(rivals, 50)
     assert leaders(FOUND, [3, 5, 50]) == leaders(rivals, [3, 5, 50])
     assert list(optimality_curves(FOUND, [50])) == ["slow", "quick"]
-    assert strongest(FOUND) == "slow"
-    assert strongest({"whitebox": FOUND["whitebox"]}) == "whitebox"
 
 
 def test_records_without_their_yaml_are_refused(tmp_path):
