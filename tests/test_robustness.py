@@ -53,7 +53,7 @@ def lighten(clip, severity, rng):
 
 def setting(victim, dataset, distort=lighten):
     config = {"distortion": {"_target_": "package.lighten"}}
-    return Setting(config, victim, distort, 5, GameConfig(), {"test": dataset})
+    return Setting(config, victim, distort, 5, GameConfig(), _datasets={"test": dataset})
 
 
 def run(victim, dataset, distort=lighten, severities=LEVELS, clips=0, seed=0, width=4):

@@ -28,7 +28,8 @@ NOTE = (
     "has reached, divided by this one's, 0 for a failure, mean over the clips on which one has a\nsuccess "
     "(after AttackBench, arXiv 2404.19460); in brackets 95 % bootstrap intervals over clips. Area of "
     "success: mean share of\nflipped clips over all allowances, of queries up to the budget or of the norm "
-    "up to the largest of any success. whitebox sees the\nvictim's gradients: a yardstick, in no rank or optimality."
+    "up to the largest of any success. whitebox sees the\n"
+    "victim's gradients: a yardstick, in no rank or optimality."
 )
 
 

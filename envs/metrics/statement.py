@@ -75,8 +75,9 @@ def robustness_statement(
     flipped. There is no upper limit: another attack may do better, and nothing is certified. Of several
     attacks, the one to state should be chosen beforehand; that of the best of them is a little high.
 
-    A clip counts as flipped when a success within `queries` is within `norm`, as `envs.metrics.trade`
-    reads it from the record: of one without curves, the success that was kept, at its last query.
+    A clip counts as flipped when a success within `queries` is within `norm`, as
+    `video_attack.envs.metrics.trade` reads it from the record: of one without
+    curves, the success that was kept, at its last query.
 
     Args:
         records: of one attack; see `video_attack.envs.metrics.summary`. A record without `first_success` is
