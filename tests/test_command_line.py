@@ -124,7 +124,7 @@ def test_whole_numbers_may_be_written_short(text, number):
         ("train", "env.reward=3", "takes keys of its own"),
         ("train", "seed=${oc.env:NO_SUCH}", "environment variable 'NO_SUCH' not found"),
         ("train", "seed=${sede}", "'sede' not found"),
-        ("train", "bound=linf", "takes no group 'bound'"),
+        ("train", "attack=square", "takes no group 'attack'"),
         ("train", "experiment=mine", "experiment is one of"),
         ("train", "model=", "there is no such choice"),
         ("train", "+env.budget=3", "write env.budget=... without +"),

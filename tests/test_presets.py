@@ -78,8 +78,12 @@ def test_every_shipped_preset_sets_what_it_says(command: str, name: str) -> None
     found = composed(command, f"experiment={name}", *COMMANDS[command])
     assert differences({k: v for k, v in text.items() if k != "defaults"}, found) == []
     build_game(found["env"])
-    if name == "linf":
-        assert found["distortion"]["_target_"].endswith(".stripes")
+    for entry in text.get("defaults", []):
+        if isinstance(entry, dict):
+            ((group, choice),) = entry.items()
+            group = group.removeprefix("override /")
+            own = yaml.safe_load((CONF / group / f"{choice}.yaml").read_text())
+            assert differences(own, found[group]) == []
 
 
 def test_each_preset_is_one_of_some_command() -> None:
