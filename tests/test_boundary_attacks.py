@@ -64,7 +64,6 @@ def test_rays_ends_at_one_level() -> None:
     victim.offset, victim.weights = 0.05, np.abs(victim.weights)
     own = rules(1000, bound=BOUNDS["none"], cleanup=1000)
     ledger = build("attack", shipped("rays"), own).run(victim, grey_clip()).ledger
-    assert ledger.spent < 1000
     assert np.abs(ledger.best.astype(int) - victim.seen[0]).max() == 1
 
 

@@ -5,9 +5,9 @@ import pytest
 import yaml
 
 from tests.commands import a_run, composed
+from tests.toys import fresh_policy
 from video_attack.agents.configs.carried import literal
 from video_attack.agents.core.errors import CheckpointError, ConfigError
-from video_attack.agents.policy.acting import Policy
 from video_attack.envs.game.config import GameConfig
 
 # Each key of these groups differs from what `evaluate.py` composes by itself.
@@ -24,7 +24,7 @@ CHANGED = {
     "distortion": {"_target_": "video_attack.envs.distortions.occlusion.occlusion", "severity": 2, "boxes": 7,
                    "fill": "random"},
 }  # fmt: skip
-GAME = ["env.budget=77", "env.cleanup=3", "env.grid=4", "env.sizes=[[1,1]]", "env.windows=[2]",
+GAME = ["bound=l2", "env.budget=77", "env.cleanup=3", "env.grid=4", "env.sizes=[0.25]", "env.windows=[2]",
         "env.keep=paying", "env.norm=l1", "env.target=random", "env.reward.query=0.5"]  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def groups(found):
     """Every config group that training and evaluation share, whatever the code's own list says."""
     train, evaluate = composed("train"), composed("evaluate", "checkpoint=null")
     shared = [key for key in train.keys() & evaluate.keys() if isinstance(train[key], dict)]
-    assert {*shared} == {"dataset", "model", "defence", "distortion", "env"}
+    assert {*shared} == {"dataset", "model", "defence", "distortion", "env", "bound"}
     return {key: found[key] for key in shared}
 
 
@@ -54,7 +54,7 @@ def test_every_setting_of_the_run_is_carried_over(run):
              'checkpoint="${{oc.env:RUN}}"', "checkpoint=${{oc.env:RUN}}", "newest", "preset"],
 )  # fmt: skip
 def test_each_spelling_names_the_same_run(run, tmp_path, monkeypatch, form):
-    Policy.fresh(GameConfig(grid=4, sizes=[[1, 1]]), 8, 2).save(run / "policy.pt")
+    Policy.fresh(GameConfig(grid=4, sizes=[0.25]), 8, 2).save(run / "policy.pt")
     monkeypatch.setenv("RUN", str(run))
     monkeypatch.chdir(tmp_path)
     more = [form.format(run)]
@@ -102,7 +102,7 @@ def test_a_broken_configuration_is_no_configuration(tmp_path, text):
 
 
 def test_a_policy_alone_is_evaluated_on_what_the_command_says(tmp_path, caplog):
-    Policy.fresh(GameConfig(), 8, 2).save(tmp_path / "policy.pt")
+    fresh_policy(GameConfig()).save(tmp_path / "policy.pt")
     found = composed("evaluate", f"checkpoint={tmp_path}/policy.pt", "model=tiny3d")
     assert found["model"]["_target_"].endswith("Tiny3D") and "lies beside no" in caplog.text
 

@@ -329,7 +329,7 @@ def test_the_config_says_what_an_attacker_sees(answers: str) -> None:
 def test_finished_records_outlive_the_server(tmp_path: Path) -> None:
     """The server dies in the middle: what was finished is in the file, and it is said why."""
     rules = yaml.safe_load((Path(__file__).parents[1] / "conf/env/default.yaml").read_text())
-    game = build_game({**rules, "budget": 5, "grid": 4, "sizes": [[1, 1]], "windows": [2]})
+    game = build_game({**rules, "budget": 5, "grid": 4, "sizes": [0.25], "windows": [2]})
     config = {
         "dataset": {"_target_": "tests.toy_dataset.ToyDataset"},
         "distortion": {"_target_": "tests.toys.brighten"},

@@ -15,17 +15,17 @@ import yaml
 
 from tests.commands import ROOT, a_run, composed
 from tests.test_html_report import make_run, record
-from tests.toys import brighten
+from tests.toys import brighten, fresh_policy
 from video_attack.agents.attacks.base import Rules
 from video_attack.agents.attacks.play.marl import Marl
 from video_attack.agents.audit import transfer, verify
 from video_attack.agents.core.errors import CheckpointError, PolicyError
 from video_attack.agents.core.plain_state import with_arrays, with_tensors
 from video_attack.agents.core.trust import TrustError, dotted, inside, vet
-from video_attack.agents.policy.acting import Policy
 from video_attack.agents.report.html.page import write_report
 from video_attack.agents.report.run_files import read_clip
 from video_attack.envs.distortions.gaussian_noise import gaussian_noise
+from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.config import GameConfig
 from video_attack.envs.victims.base import VictimError
 from video_attack.envs.victims.weights import load_state
@@ -196,17 +196,18 @@ def test_rllibs_state_is_the_same_again_as_plain_values(tmp_path) -> None:
 
 @pytest.mark.parametrize("target", ["subprocess.Popen", "tests.toys.brighten"])
 def test_a_policys_own_distortion_is_looked_at(tmp_path, target) -> None:
-    game = GameConfig(grid=4, sizes=[[1, 1]])
+    game, linf = GameConfig(grid=4, sizes=[0.25]), BoundConfig("linf", eps=10)
     distortion = {"_target_": target, "severity": 5}
-    Policy.fresh(game, 8, 2, distortion).save(tmp_path / "policy.pt")
     rules = {"game": game, "distort": gaussian_noise, "severity": 5, "classes": 3, "frames": 8}
-    with pytest.raises(TrustError, match=target):
-        Marl(Rules(**rules, eps=10), tmp_path)
+    fresh_policy(game, distortion=distortion).save(tmp_path / "policy.pt")
     assert Marl(Rules(**rules), tmp_path).game.grid == 4  # it is not used there
-    assert Marl(Rules(**rules, eps=10, trust=True), tmp_path).game.grid == 4
-    same = {**rules, "distort": brighten}  # what the command itself names
+    fresh_policy(game, brighten, linf, distortion).save(tmp_path / "policy.pt")
+    with pytest.raises(TrustError, match=target):
+        Marl(Rules(**rules, bound=linf), tmp_path)
     if target == dotted(brighten):
-        assert Marl(Rules(**same, eps=10), tmp_path).game.grid == 4
+        assert Marl(Rules(**rules, bound=linf, trust=True), tmp_path).game.grid == 4
+        same = {**rules, "distort": brighten}  # what the command itself names
+        assert Marl(Rules(**same, bound=linf), tmp_path).game.grid == 4
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,14 @@ from typing import Any
 
 import numpy as np
 
+from video_attack.agents.policy.acting import Policy
 from video_attack.envs.clip import Clip, Frames, Sampling
 from video_attack.envs.datasets.base import BadClipError, ClipDataset
+from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.environment import VideoAttackEnv
+from video_attack.envs.game.moves import Moves
+from video_attack.envs.game.palette import Palette
 from video_attack.envs.victims.base import Scores, Victim
 
 FRAMES, SIZE = 8, 32  # of all clips here, unless said otherwise
@@ -181,3 +185,14 @@ def quadrant_env(**kwargs: Any) -> VideoAttackEnv:
 def sample(env: VideoAttackEnv) -> dict[str, Any]:
     """Random actions of both agents."""
     return {agent: env.action_space(agent).sample() for agent in env.possible_agents}
+
+
+def fresh_policy(
+    game: GameConfig,
+    distort: Any = brighten,
+    bound: BoundConfig | None = None,
+    distortion: dict[str, Any] | None = None,
+) -> Policy:
+    """Untrained agents for a game on clips of FRAMES frames."""
+    palette = Palette(distort, bound or BoundConfig(), game)
+    return Policy.fresh(Moves(game, palette, FRAMES), 2, distortion)

@@ -57,6 +57,6 @@ def held(victim: Linear, gap: float = 0.05) -> Clip:
 def linear_rules(budget: int, bound: BoundConfig, **game: object) -> Rules:
     """Rules for the linear network."""
     config = GameConfig(
-        **{"grid": 4, "budget": budget, "sizes": [[1, 1]], "windows": [2], **game}  # type: ignore[arg-type]
+        **{"grid": 4, "budget": budget, "sizes": [0.25], "windows": [2], **game}  # type: ignore[arg-type]
     )
     return Rules(config, darken, 5, 3, T, bound)
