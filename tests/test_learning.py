@@ -12,12 +12,12 @@ from tests.toys import QuadrantClips, QuadrantVictim, brighten
 from video_attack.agents.core import checkpoints
 from video_attack.agents.policy.acting import Policy
 from video_attack.agents.policy.networks import ACTS_AT_FIRST, make_actor
-from video_attack.agents.policy.sensitivity import LEARNED, NAMES, Answer, SensitivityTables
+from video_attack.agents.policy.sensitivity import NAMES, USED, Answer, SensitivityTables
 from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.episode import AGENTS
 from video_attack.envs.game.moves import ACTS, SPATIAL, Moves
-from video_attack.envs.game.observation import STATUS
+from video_attack.envs.game.observation import PLANES, STATUS, THUMBNAIL_CELL
 from video_attack.envs.game.palette import Palette
 
 GAMES = 5
@@ -107,6 +107,12 @@ def moves():
     return Moves(config, Palette(brighten, BoundConfig(), config), 6)
 
 
+def fresh_actor(agent, hidden=4):
+    game = moves()
+    parts = {"spatial": game.spatial_parts, "temporal": game.temporal_parts}
+    return make_actor(agent, parts[agent], game.extents[agent], hidden)
+
+
 class StubTrainer:
     """A Trainer without RLlib."""
 
@@ -141,17 +147,15 @@ def test_validation_keeps_the_best_policy(tmp_path, monkeypatch):
 
 def test_what_was_learned_reaches_learner_and_runner(tmp_path):
     trainer = StubTrainer(tmp_path)
-    trainer.sensitivity = SensitivityTables(trainer.policy.parts, 3, sharpness=2.0)
+    trainer.sensitivity = SensitivityTables(moves(), sharpness=2.0)
     tables = trainer.sensitivity
-    spatial, temporal = np.array([4, 0, 0, 0, 0, 0, 0, 0, 0]), np.array([1, 0, 0, 0])
+    spatial, temporal = np.array([4, 0, 0, 0, 0, 0, 0, 0]), np.array([1, 0])
     answers = [Answer(spatial, temporal, float(drop), 1.0) for drop in (1, -2, 3)]
     others = [Answer(spatial * 0, temporal * 0, 0.1, 1.0)] * 3
     runners = [
         SimpleNamespace(env=SimpleNamespace(take_answers=lambda f=f: f)) for f in (answers, others)
     ]
-    learner = SimpleNamespace(
-        module={a: SimpleNamespace(actor=make_actor(a, trainer.policy.parts[a], 4)) for a in AGENTS}
-    )
+    learner = SimpleNamespace(module={a: SimpleNamespace(actor=fresh_actor(a)) for a in AGENTS})
     synced = []
 
     def sync(**given):  # weights are sent after they were written, or the runners have old ones
@@ -169,46 +173,55 @@ def test_what_was_learned_reaches_learner_and_runner(tmp_path):
         assert torch.equal(synced[0][agent], tables.logits(agent))
 
 
-def test_planted_sensitivities_are_found_again_and_kept_in_a_file(tmp_path):
-    game, rng = moves(), np.random.default_rng(0)
-    parts = {"spatial": game.spatial_parts, "temporal": game.temporal_parts}
-    tables = SensitivityTables(parts, 3, sharpness=2.0)
-    planted = {("spatial", "patch"): 7, ("spatial", "scale"): 2, ("temporal", "frame"): 4}
-    for _ in range(800):
-        chosen = {agent: rng.integers(0, parts[agent]) for agent in AGENTS}
-        factor = sum(
-            chosen[agent][NAMES[agent].index(name)] == best
-            for (agent, name), best in planted.items()
-        )
+def planted_answers(game, count):
+    """Strokes whose slope follows a known sensitivity of cells, frames and scales, with no sign."""
+    rng, footprints = np.random.default_rng(0), game.footprints()
+    cells, frames, scales = np.full(9, 0.1), np.full(6, 0.1), np.full(game.palette.scales, 0.3)
+    cells[7], frames[4], scales[2] = 1.0, 1.0, 1.0
+    for _ in range(count):
+        chosen = {a: rng.integers(0, p) for a, p in zip(AGENTS, parts_of(game), strict=True)}
+        met = np.sqrt(footprints["spatial"][chosen["spatial"][0]] @ cells**2)
+        met *= np.sqrt(footprints["temporal"][chosen["temporal"][0]] @ frames**2)
+        met *= scales[chosen["spatial"][SPATIAL.index("scale")]]
         norm = rng.uniform(0.5, 4)
-        drop = rng.normal(0, 0.01 * 4.0**factor) * norm
-        tables.answers.append(Answer(**chosen, drop=float(drop), norm=float(norm)))
+        yield Answer(
+            **chosen, drop=float(rng.exponential(met) * rng.choice([-1, 1]) * norm), norm=norm
+        )
+
+
+def parts_of(game):
+    return [{"spatial": game.spatial_parts, "temporal": game.temporal_parts}[a] for a in AGENTS]
+
+
+def test_planted_sensitivities_are_found_again_and_kept_in_a_file(tmp_path):
+    game = moves()
+    tables = SensitivityTables(game, sharpness=2.0)
+    tables.answers += planted_answers(game, 800)
     tables.fit()
-    for (agent, name), best in planted.items():
-        assert tables.tables[agent, name].argmax() == best, (agent, name)
-        start = sum(parts[agent][: NAMES[agent].index(name)])
-        cut = tables.logits(agent)[start : start + parts[agent][NAMES[agent].index(name)]]
-        assert cut.argmax() == best, "logits stand in the order of the parts"
-    for agent in AGENTS:
-        assert len(tables.logits(agent)) == sum(parts[agent])
-        unlearned = set(NAMES[agent]) - set(LEARNED[agent])
-        for name in unlearned:
-            start = sum(parts[agent][: NAMES[agent].index(name)])
-            assert not tables.logits(agent)[
-                start : start + parts[agent][NAMES[agent].index(name)]
-            ].any()
+    best = {"spatial.map": 7, "temporal.map": 4, "spatial.scale": 2}
+    for name, entry in best.items():
+        assert tables.tables[name].argmax() == entry, name
+    for agent, parts in zip(AGENTS, parts_of(game), strict=True):
+        logits = tables.logits(agent)
+        assert len(logits) == sum(parts)
+        cuts = dict(zip(NAMES[agent], logits.split(parts), strict=True))
+        place = int(cuts.pop(NAMES[agent][0]).argmax())
+        covered = game.footprints()[agent][place]
+        assert covered[best[f"{agent}.map"]] > 0, "logits stand in the order of the places"
+        for name, cut in cuts.items():
+            if f"{agent}.{name}" in best:
+                assert cut.argmax() == best[f"{agent}.{name}"], "and in that of the parts"
+            if name not in USED[agent]:
+                assert not cut.any(), name
     tables.save(tmp_path / "tables.pt")
-    again = SensitivityTables(parts, 3, sharpness=2.0)
+    again = SensitivityTables(game, sharpness=2.0)
     again.load(tmp_path / "tables.pt")
     assert all(torch.equal(again.logits(a), tables.logits(a)) for a in AGENTS)
     assert len(again.answers) == 800 and again.answers[5].drop == tables.answers[5].drop
 
 
 def test_the_newest_checkpoints_are_kept(tmp_path):
-    def save_to_path(path):
-        (tmp_path / path).mkdir(parents=True)
-
-    algo = SimpleNamespace(save_to_path=save_to_path)
+    algo = SimpleNamespace(get_state=lambda: {"learner_group": {"weight": np.ones(2)}})
     for iteration in (1, 2, 9, 10, 11):
         checkpoints.save(algo, tmp_path / "c", {"iteration": iteration}, keep=2)
     assert [int(p.name[-6:]) for p in checkpoints.saved(tmp_path / "c")] == [10, 11]
@@ -218,8 +231,8 @@ def test_the_newest_checkpoints_are_kept(tmp_path):
 def test_an_untrained_agent_mostly_paints_and_turns_what_did_not_pay():
     torch.manual_seed(0)
     game = moves()
-    actor = make_actor("spatial", game.spatial_parts, 8)
-    planes, side = torch.zeros(1, 8, 3, 3), 12
+    actor = fresh_actor("spatial", 8)
+    planes, side = torch.zeros(1, len(PLANES), 3, 3), 3 * THUMBNAIL_CELL
     start = sum(game.spatial_parts[: SPATIAL.index("act")])
     shares = []
     for may_turn in (0.0, 1.0):
