@@ -34,10 +34,11 @@ def remedy(argument):
 @given(SIGNS)
 @settings(max_examples=400, deadline=None)
 def test_every_path_can_be_given_as_the_message_says(text):
-    assume("=" not in text.lstrip().split(" ")[-1] or " " not in text)  # or it is several keys
+    assume(not re.search(r"\s[\w./@+~]+=", text))  # or it is several keys
     value = parse(remedy(f"dataset.root={text}")).value()
-    if isinstance(value, str) and not text.startswith(("~", "'", '"')) and "\\" not in text:
-        assert value == text.strip(" \t") or value == text
+    bare = text.strip(" \t")  # Hydra drops some of the blanks around it
+    if isinstance(value, str) and not bare.startswith(("~", "'", '"')) and "\\" not in text:
+        assert value.strip(" \t") == bare
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=12))

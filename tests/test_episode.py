@@ -142,7 +142,7 @@ def test_before_the_flip_what_lowers_the_margin_stays_after_it_what_helps_for_it
     episode, seen = env.episode, env.victim.seen
     moves = [("paint", 5), ("paint", 6), ("paint", 9), ("paint", 10), ("weaken", 9)]
     for (act, patch), stands in zip(moves, [1, 1, 3, 3, 5], strict=True):
-        env.step(actions(env, act, patch=patch))
+        env.step(actions(env, act, patch=patch, size=0))  # apart, or one could take from another
         assert np.array_equal(episode.canvas.frames, seen[stands]), (act, patch)
     assert episode.ledger.first_success == 4
     assert episode.ledger.best_norm == perturbation_norm(seen[0], seen[5])
@@ -152,7 +152,7 @@ def test_of_a_label_only_victim_moves_stay_until_the_flip_then_smaller_successes
     env = scripted_env(5.0, 4.0, 6.0, -1.0, -3.0, -0.1, 2.0, answers="label", budget=10)
     moves = [("paint", 5), ("paint", 9), ("paint", 6), ("paint", 10), ("weaken", 6), ("weaken", 5)]
     for (act, patch), stands in zip(moves, [1, 2, 3, 3, 5, 5], strict=True):
-        env.step(actions(env, act, patch=patch))
+        env.step(actions(env, act, patch=patch, size=0))  # apart, or one could take from another
         assert np.array_equal(env.episode.canvas.frames, env.victim.seen[stands]), (act, patch)
 
 
