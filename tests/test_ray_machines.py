@@ -36,7 +36,7 @@ def test_the_guard_kills_what_is_marked_and_nothing_else() -> None:
         subprocess.Popen(sleep, env={**os.environ, "GUARD_TEST": value}) for value in ("a", "ab")
     )
     guard = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(ROOT / "agents/ray_guard.py"), "GUARD_TEST=a"],
+        [sys.executable, "-I", "-S", str(ROOT / "agents/training/ray_guard.py"), "GUARD_TEST=a"],
         stdin=subprocess.PIPE,
     )
     try:

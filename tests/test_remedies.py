@@ -193,7 +193,7 @@ def test_videos_that_are_missing_are_left_out_by_every_data_set(tmp_path: Path) 
     for file in sorted((ROOT / "conf/dataset").glob("*.yaml")):
         if "/video" in file.read_text():
             assert "allow_missing" not in file.read_text()
-    assert "allow_missing: false" in (ROOT / "conf/video.yaml").read_text()
+    assert "allow_missing: false" in (ROOT / "conf/base/video.yaml").read_text()
     here = write(tmp_path / "a/1.mkv", greys(8))
     options: dict[str, Any] = {"paths": [str(here), "none.mp4"], "label": 0, "disk_cache_gb": 0}
     with pytest.raises(DatasetError, match=r"no video none\.mp4"):
