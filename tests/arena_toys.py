@@ -57,8 +57,8 @@ class SlowVictim(BrightnessVictim):
 
 def plain(**keys):
     """A run's configuration on toys."""
-    game = {**yaml_of("env/default"), "budget": 30, "grid": 4, "sizes": [0.25, 0.5],
-            "windows": [2, 4], "strengths": [0.25, 0.5, 1.0]}  # fmt: skip
+    game = {**yaml_of("env/default"), "budget": 30, "grid": 4, "sizes": [0.5, 1.0],
+            "windows": [4, 8], "strengths": [0.5, 1.0]}  # fmt: skip
     return {
         "model": {"_target_": "tests.toys.BrightnessVictim", "answers": "scores", "top_k": 5},
         "defence": {"_target_": None},
