@@ -15,7 +15,7 @@ CHANGED = {
     "dataset": {"_target_": "video_attack.envs.datasets.actions.Actions", "seed": 9, "train_clips": 11,
                 "validation_clips": 12, "test_clips": 13},
     "model": {"_target_": "video_attack.envs.victims.x3d.X3D", "variant": "m", "weights": "w.pt", "frames": 4,
-              "size": 32, "short_side": 40, "stride": 3, "answers": "topk", "top_k": 2, "head": "h.pt",
+              "size": 32, "short_side": 40, "stride": 3, "answers": "topk", "top_k": 2, "head": "h.pt", "name": "mine",
               "labels": "${not} \\${one}.txt", "precision": "bf16", "seed": 4},
     "defence": {"_target_": "video_attack.envs.victims.defences.chain.chain", "votes": 3,
                 "seed": 8, "steps": [
@@ -54,7 +54,7 @@ def test_every_setting_of_the_run_is_carried_over(run):
              'checkpoint="${{oc.env:RUN}}"', "checkpoint=${{oc.env:RUN}}", "newest", "preset"],
 )  # fmt: skip
 def test_each_spelling_names_the_same_run(run, tmp_path, monkeypatch, form):
-    Policy.fresh(GameConfig(grid=4, sizes=[0.25]), 8, 2).save(run / "policy.pt")
+    fresh_policy(GameConfig(grid=4, sizes=[0.25])).save(run / "policy.pt")
     monkeypatch.setenv("RUN", str(run))
     monkeypatch.chdir(tmp_path)
     more = [form.format(run)]
@@ -80,7 +80,7 @@ def test_what_the_user_says_wins(run):
     assert (found["env"]["budget"], found["env"]["grid"]) == (5, 4)
     assert composed("evaluate", point, "env=default")["env"]["grid"] == 7
     preset = composed("evaluate", point, "experiment=linf")
-    assert preset["distortion"]["_target_"].endswith("stripes")
+    assert preset["distortion"]["_target_"].endswith("texture")
     assert (preset["env"]["grid"], preset["env"]["levels"]) == (4, 1)
     assert preset["model"] == CHANGED["model"]
 

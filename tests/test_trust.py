@@ -22,6 +22,7 @@ from video_attack.agents.audit import transfer, verify
 from video_attack.agents.core.errors import CheckpointError, PolicyError
 from video_attack.agents.core.plain_state import with_arrays, with_tensors
 from video_attack.agents.core.trust import TrustError, dotted, inside, vet
+from video_attack.agents.policy.acting import Policy
 from video_attack.agents.report.html.page import write_report
 from video_attack.agents.report.run_files import read_clip
 from video_attack.envs.distortions.gaussian_noise import gaussian_noise
@@ -32,7 +33,7 @@ from video_attack.envs.victims.weights import load_state
 
 VICTIMS = "video_attack.envs.victims"
 POPEN = {"_target_": "subprocess.Popen", "args": ["touch", "HIT"]}
-MODEL = {"answers": "scores", "top_k": 5}
+MODEL = {"name": None, "answers": "scores", "top_k": 5}
 FUNCTION = {
     "_target_": "video_attack.envs.victims.function.Function",
     "function": "os.system",
