@@ -122,7 +122,7 @@ def test_greedy_opens_the_more_sensitive_group_first() -> None:
 
 def test_greedy_applies_what_helped_and_nothing_else() -> None:
     victim = Spot(share=0.5)
-    result = attack(victim, "greedy", 200, game={"norm": "l0"}, groups=1)
+    result = attack(victim, "greedy", 200, game={"norm": "l0", "cleanup": 0}, groups=1)
     mask = result.notes["mask"]
     assert result.ledger.best is not None and mask[Spot.CELL].all()
 
@@ -200,7 +200,7 @@ def test_a_box_of_square_is_one_square_and_one_run_of_frames() -> None:
 def test_in_the_distortion_bound_only_what_helps_is_distorted(name: str) -> None:
     """Darkening helps one block and does nothing elsewhere."""
     victim = Spot(share=0.5)
-    result = attack(victim, name, 300, eps=None)
+    result = attack(victim, name, 300, eps=None, game={"cleanup": 0})
     assert result.ledger.best is not None
     dark = darken(grey_clip().frames, 5, np.random.default_rng(0))
     for clip in victim.seen:
@@ -227,7 +227,7 @@ def test_the_notes_show_the_best_clip(seed: int, name: str, cleanup: int) -> Non
 
 
 def test_the_clean_up_of_rlab_removes_distortion_and_stays_in_its_allowance() -> None:
-    plain = attack(Meter(share=0.2), "rlab", 200, add=16)
+    plain = attack(Meter(share=0.2), "rlab", 200, add=16, game={"cleanup": 0})
     cleaned = attack(Meter(share=0.2), "rlab", 200, add=16, game={"cleanup": 10})
     assert plain.ledger.first_success == plain.ledger.spent == cleaned.ledger.first_success
     assert 0 < cleaned.ledger.spent - plain.ledger.spent <= 10

@@ -73,7 +73,7 @@ def runs(home: Path) -> Iterator[dict[str, subprocess.Popen[str]]]:
     command = [
         sys.executable, str(ROOT / "evaluate.py"), "--config-dir", "conf", "model=theirs",
         "attack=random", "dataset=folder", "dataset.root=videos", "distortion=brightness",
-        "clips=4", "examples=0", "env.budget=20", "threads=1",
+        "clips=4", "examples=0", "env.budget=20", "env.strengths=[1.0]", "threads=1",
     ]  # fmt: skip
     own = {"PYTHONPATH": str(home), "VIDEO_ATTACK_CACHE": str(home / "cache")}
     started = {
