@@ -34,8 +34,8 @@ def successes(folder):
 
 def titles(folder):
     """Of the columns of the table of sizes."""
-    heads = [part.splitlines()[0] for part in (folder / "table.md").read_text().split("\n\n")]
-    (head,) = (head for head in heads if head.startswith("| attack") and "SSIM" in head)
+    lines = (folder / "table.md").read_text().splitlines()
+    (head,) = (line for line in lines if line.startswith("| attack") and "Linf" in line)
     return [cell.strip() for cell in head.split("|")]
 
 

@@ -44,7 +44,8 @@ def help_page(command: str) -> str:
 def groups_of(command: str) -> list[str]:
     """The config groups that a command takes."""
     listed = yaml.safe_load((CONF / f"{command}.yaml").read_text(encoding="utf-8"))["defaults"]
-    names = [key for entry in listed if isinstance(entry, dict) for key in entry]
+    keys = [key for entry in listed if isinstance(entry, dict) for key in entry]
+    names = [key.removeprefix("override ") for key in keys]
     return [n for n in names if n.split("/")[0] not in FRAGMENTS and not n.startswith("optional ")]
 
 
