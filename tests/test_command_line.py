@@ -101,6 +101,14 @@ def test_what_cannot_be_read_is_said_in_one_sentence(given, words):
     assert "\n" not in str(fault.value)
 
 
+def test_options_may_stand_between_keys():
+    prepare()
+    given = ["checkpoint=null", "-m", "seed=1,2", "--config-dir", "x", "clips=3"]
+    assert arrange("evaluate", given) == [
+        "-m", "--config-dir", "x", "checkpoint=null", "seed=1,2", "clips=3",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("text", "number"), [("1e3", 1000), ("1E3", 1000), ("2.5e2", 250), ("7", 7)]
 )

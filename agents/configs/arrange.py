@@ -65,13 +65,13 @@ def read_options(arguments: Sequence[str]) -> Namespace:
         raise ConfigError(dashes(arguments, parser) or f"{message}: see --help")
 
     parser.error = refuse  # type: ignore[method-assign] # instead of a page of usage
-    options, unknown = parser.parse_known_args(list(arguments))
+    options, unknown = parser.parse_known_intermixed_args(list(arguments))
     if options.experimental_rerun:
         raise ConfigError(
             "--experimental-rerun unpickles a file: give the command that run.json holds"
         )
     if unknown:
-        refuse(f"{' '.join(unknown)}: write options such as --config-dir before or after all keys")
+        refuse(f"{' '.join(unknown)}: neither an option nor key=value")
     return options
 
 

@@ -54,7 +54,8 @@ class Policy:
         parts = {"spatial": moves.spatial_parts, "temporal": moves.temporal_parts}
         extents = moves.extents
         actors = {
-            agent: make_actor(agent, parts[agent], extents[agent], hidden).eval() for agent in AGENTS
+            agent: make_actor(agent, parts[agent], extents[agent], hidden).eval()
+            for agent in AGENTS
         }
         known = dict(distortion) if distortion else None
         return cls(actors, asdict(moves.config), moves.frames, parts, extents, known, hidden, {})

@@ -173,7 +173,10 @@ def make_actor(agent: str, parts: Sequence[int], extents: int, hidden: int) -> A
     assert isinstance(last, nn.Linear)  # tells the type checker
     acts, rescales = (actor.bias_of(SPATIAL.index(name)) for name in ("act", "rescale"))
     with torch.no_grad():  # to begin with, mostly what plain random search does
-        for where, names, liked in ((acts, ACTS, ACTS_AT_FIRST), (rescales, RESCALES, RESCALES_AT_FIRST)):
+        for where, names, liked in (
+            (acts, ACTS, ACTS_AT_FIRST),
+            (rescales, RESCALES, RESCALES_AT_FIRST),
+        ):
             last.bias[where] = torch.tensor([math.log(liked[choice]) for choice in names])
         # A stroke that did not pay is turned more often than not.
         turn = acts.start + ACTS.index("opposite")
