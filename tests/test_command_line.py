@@ -105,7 +105,7 @@ def test_options_may_stand_between_keys():
     prepare()
     given = ["checkpoint=null", "-m", "seed=1,2", "--config-dir", "x", "clips=3"]
     assert arrange("evaluate", given) == [
-        "-m", "--config-dir", "x", "checkpoint=null", "seed=1,2", "clips=3",
+        "checkpoint=null", "seed=1,2", "clips=3", "-m", "--config-dir", "x",
     ]  # fmt: skip
 
 
