@@ -119,6 +119,8 @@ def test_whole_numbers_may_be_written_short(text, number):
     values = found["queries"], found["env"]["budget"], found["cluster"]["cpus"]
     assert values == (number,) * 3 and {type(value) for value in values} == {int}
     assert isinstance(found["algo"]["lr"], float)
+    found = composed("evaluate", "checkpoint=null", f"clips={text}", f"env.budget={text}")
+    assert found["clips"] == found["env"]["budget"] == number
 
 
 @pytest.mark.parametrize(
