@@ -102,6 +102,14 @@ def test_what_cannot_be_read_is_said_in_one_sentence(given, words):
     assert "\n" not in str(fault.value)
 
 
+def test_options_may_stand_between_keys():
+    prepare()
+    given = ["checkpoint=null", "-m", "seed=1,2", "--config-dir", "x", "clips=3"]
+    assert arrange("evaluate", given) == [
+        "checkpoint=null", "seed=1,2", "clips=3", "-m", "--config-dir", "x",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("text", "number"), [("1e3", 1000), ("1E3", 1000), ("2.5e2", 250), ("7", 7)]
 )
@@ -112,6 +120,8 @@ def test_whole_numbers_may_be_written_short(text, number):
     values = found["queries"], found["env"]["budget"], found["cluster"]["cpus"]
     assert values == (number,) * 3 and {type(value) for value in values} == {int}
     assert isinstance(found["algo"]["lr"], float)
+    found = composed("evaluate", "checkpoint=null", f"clips={text}", f"env.budget={text}")
+    assert found["clips"] == found["env"]["budget"] == number
 
 
 @pytest.mark.parametrize(

@@ -193,3 +193,18 @@ def test_attacks_may_be_added_to_a_run_but_not_changed() -> None:
         config.refuse_changes({"attacks": {"square": {"p_init": 0.1}}}, old)
     with pytest.raises(CheckpointError, match="policy"):
         config.refuse_changes({"attacks": {"marl": {"policy": "q.pt"}}}, more)
+
+
+class Counted:
+    """A component with whole numbers, as it stands and as text."""
+
+    def __init__(self, clips: int, seed: "int | None" = None, share: float = 0.0, **rest: object):
+        self.found = {"clips": clips, "seed": seed, "share": share, **rest}
+
+
+def test_a_component_s_whole_numbers_may_be_written_short():
+    keys = {"clips": 1e3, "seed": 2e0, "share": 1.0, "free": 3.0}
+    found = build("dataset", {"_target_": f"{__name__}.Counted", **keys}).found
+    assert found == {"clips": 1000, "seed": 2, "share": 1.0, "free": 3.0}
+    assert [type(value) for value in found.values()] == [int, int, float, float]
+    assert build("dataset", {"_target_": f"{__name__}.Counted", "clips": 1.5}).found["clips"] == 1.5

@@ -2,7 +2,7 @@
 
 import random
 
-from video_attack.agents.evaluation.doubts import doubts
+from video_attack.envs.metrics.doubts import doubts
 
 CLASSES = [f"c{i}" for i in range(10)]
 LABELS = [i % 10 for i in range(40)]

@@ -191,6 +191,18 @@ def test_figures_that_smell_are_pointed_out(tmp_path):
     assert "dead flipped nothing where others did" in Page(text).text and 'class="hint"' in text
 
 
+def test_doubts_about_the_victim_itself_are_on_the_page(tmp_path):
+    records = [
+        record("alpha", n, False, attacked=n % 3 == 0) | {"clean_prediction": 0} for n in range(9)
+    ]
+    folder = make_run(tmp_path / "run", records, files=False)
+    origin = json.loads((folder / "run.json").read_text())
+    for classes, told in ((["a", "b", "c"], True), (["a"], False), (None, False)):
+        (folder / "run.json").write_text(json.dumps(origin | {"classes": classes}))
+        page = Page(write_report(folder).read_text()).text
+        assert ("answers a to all 9 clips" in page) == ("model.labels" in page) == told, classes
+
+
 def test_the_same_files_give_the_same_page(run_folder, text):
     assert write_report(run_folder).read_text() == text
 

@@ -45,12 +45,13 @@ def arrange(command: str, arguments: Sequence[str]) -> list[str]:
 
 def settle(command: str, given: Sequence[str], options: Namespace) -> list[str]:
     """Overrides of one run, spelt out: lists of attacks, whole numbers, and what a checkpoint brings."""
+    given = whole_numbers(command, [parse(argument) for argument in given])
     if command == "evaluate":
         given = one_attack_list([parse(argument) for argument in given])
         run = overview(command, given, options)
         carry_for(run, [parse(argument) for argument in given], options)
         given = to_the_right_attack([parse(a) for a in given], attack_names(run))
-    return whole_numbers(command, [parse(argument) for argument in given])
+    return list(given)
 
 
 def read_options(arguments: Sequence[str]) -> Namespace:
@@ -65,13 +66,13 @@ def read_options(arguments: Sequence[str]) -> Namespace:
         raise ConfigError(dashes(arguments, parser) or f"{message}: see --help")
 
     parser.error = refuse  # type: ignore[method-assign] # instead of a page of usage
-    options, unknown = parser.parse_known_args(list(arguments))
+    options, unknown = parser.parse_known_intermixed_args(list(arguments))
     if options.experimental_rerun:
         raise ConfigError(
             "--experimental-rerun unpickles a file: give the command that run.json holds"
         )
     if unknown:
-        refuse(f"{' '.join(unknown)}: write options such as --config-dir before or after all keys")
+        refuse(f"{' '.join(unknown)}: neither an option nor key=value")
     return options
 
 

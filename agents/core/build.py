@@ -11,6 +11,7 @@ from typing import Any
 from video_attack.agents.core.errors import USER_ERRORS, ConfigError
 from video_attack.envs.game.palette import Distort
 
+WHOLE = (int, int | None, "int", "int | None")  # annotations, which some modules keep as text
 HOME = Path(__file__).parents[2]  # holds envs/ and agents/, in a checkout as in an installed wheel
 
 
@@ -68,16 +69,33 @@ def accepted(target: Callable[..., Any]) -> list[str] | None:
 
     A constructor with `**kwargs` passes them on to the base class, whose arguments are looked up.
     """
-    makers: list[Callable[..., Any]] = [target]
-    if inspect.isclass(target):
-        makers = [vars(c)["__init__"] for c in inspect.getmro(target) if "__init__" in vars(c)]
     names: list[str] = []
-    for maker in makers:
+    for maker in makers(target):
         parameters = inspect.signature(maker).parameters.values()
         names += [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             return [name for name in dict.fromkeys(names) if name != "self"]
     return None
+
+
+def makers(target: Callable[..., Any]) -> list[Callable[..., Any]]:
+    """A function, or the constructors of a class and of its bases."""
+    if not inspect.isclass(target):
+        return [target]
+    return [vars(c)["__init__"] for c in inspect.getmro(target) if "__init__" in vars(c)]
+
+
+def whole_numbers_whole(target: Callable[..., Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments in which 1e3 is 1000 where the target wants a whole number and nothing else."""
+    kinds: dict[str, Any] = {}
+    for maker in reversed(makers(target)):
+        kinds |= {name: p.annotation for name, p in inspect.signature(maker).parameters.items()}
+    return {
+        key: int(value)
+        if isinstance(value, float) and value.is_integer() and kinds.get(key) in WHOLE
+        else value
+        for key, value in own.items()
+    }
 
 
 def build(group: str, config: Mapping[str, Any], *args: Any, **given: Any) -> Any:
@@ -102,6 +120,7 @@ def build(group: str, config: Mapping[str, Any], *args: Any, **given: Any) -> An
             raise ConfigError(
                 f"{group}.{unknown[0]}: {config['_target_']} takes no such argument; allowed: {allowed}"
             )
+    own = whole_numbers_whole(target, own)
     if inspect.isclass(target):
         try:
             return target(*args, **own, **given)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.core.files import write_whole
 from video_attack.agents.core.progress import Progress
-from video_attack.agents.evaluation.doubts import doubts
+from video_attack.envs.metrics.doubts import doubts
 from video_attack.agents.report.figures.confusion import confusion_picture
 from video_attack.agents.report.figures.robustness import (
     clean_confusion,

@@ -10,7 +10,7 @@ from video_attack.agents.attacks.base import Attack, AttackResult
 from video_attack.agents.core.errors import USER_ERRORS, AttackError, IncompleteError
 from video_attack.agents.core.files import write_whole
 from video_attack.agents.evaluation.arena import Contender, watch
-from video_attack.agents.evaluation.doubts import doubts
+from video_attack.envs.metrics.doubts import doubts
 from video_attack.agents.evaluation.records import Record, RecordFile, write_csv
 from video_attack.agents.evaluation.workers import Alone, Crew, check_workers
 from video_attack.agents.report.clips import keep_files

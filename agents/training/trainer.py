@@ -185,7 +185,10 @@ class Trainer:
         self.state["validation_queries"] += sum(record["queries"] for record in records)
         if not found["attacked"]:
             raise DatasetError(
-                "the victim gets every validation clip wrong: there is nothing to learn"
+                f"the victim gets all {len(records)} validation clips wrong, so that there is nothing to "
+                "flip: ask for its accuracy with evaluate.py attack=none and the same data set and "
+                "model; its class names may be in another order than its scores (model.labels), or "
+                "validation.clips too few"
             )
         # What training maximises; success, queries and norm as the user weighs them.
         reward = float(np.mean([record["reward"] for record in records if record["attacked"]]))

@@ -7,6 +7,7 @@ from typing import Any
 from video_attack.agents.report.html.markup import Markup, tag
 from video_attack.agents.report.run_files import Run
 from video_attack.agents.report.victim_name import victim_name
+from video_attack.envs.metrics.doubts import doubts
 from video_attack.envs.metrics.hints import hints
 from video_attack.envs.metrics.optimality import competing
 from video_attack.envs.metrics.statement import robustness_statement
@@ -114,10 +115,22 @@ def _outcome(run: Run) -> Markup:
 def warnings(run: Run) -> list[Markup]:
     """What should make a reader suspicious of the figures; nothing where all is well."""
     answers = str((run.config.get("model") or {}).get("answers", "scores"))
-    found = hints(run.records, answers)
+    found = [*_of_the_victim(run), *hints(run.records, answers)]
     if not found:
         return []
     return [tag("div", *(tag("p", sentence) for sentence in found), class_="hint")]
+
+
+def _of_the_victim(run: Run) -> list[str]:
+    """What the answers to clean clips say against the victim; nothing where the files do not hold them."""
+    classes = run.origin.get("classes")
+    first = next(iter(run.records.values()))
+    if not isinstance(classes, list) or any("clean_prediction" not in record for record in first):
+        return []
+    labels, answers = ([record[key] for record in first] for key in ("label", "clean_prediction"))
+    if not all(0 <= number < len(classes) for number in (*labels, *answers)):
+        return []
+    return doubts(labels, answers, [str(name) for name in classes])
 
 
 def _rounded_up(size: float) -> float:

@@ -65,8 +65,9 @@ class Actions(ClipDataset):
         self.actions = tuple(action for action in PROGRAMS if action in self.classes)
         if not self.actions:
             raise DatasetError(
-                f"the victim knows none of the actions {', '.join(PROGRAMS)}: "
-                "choose a victim trained on them, such as model=tiny3d, or another data set"
+                f"the victim knows none of the actions {', '.join(PROGRAMS)}: choose a victim trained "
+                "on them, such as model=tiny3d, set model.labels to a file of the names in the order of "
+                "its scores where it was, or choose another data set (dataset=...)"
             )
         self._length = lengths[part]
 
