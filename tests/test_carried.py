@@ -15,7 +15,8 @@ CHANGED = {
     "dataset": {"_target_": "video_attack.envs.datasets.actions.Actions", "seed": 9, "train_clips": 11,
                 "validation_clips": 12, "test_clips": 13},
     "model": {"_target_": "video_attack.envs.victims.x3d.X3D", "variant": "m", "weights": "w.pt", "frames": 4,
-              "size": 32, "short_side": 40, "stride": 3, "answers": "topk", "top_k": 2, "head": "h.pt", "name": "mine",
+              "size": 32, "short_side": 40, "stride": 3, "answers": "topk", "top_k": 2, "head": "h.pt",
+              "name": "mine",
               "labels": "${not} \\${one}.txt", "precision": "bf16", "seed": 4},
     "defence": {"_target_": "video_attack.envs.victims.defences.chain.chain", "votes": 3,
                 "seed": 8, "steps": [

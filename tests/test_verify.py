@@ -138,11 +138,11 @@ def test_a_changed_file_is_found(run, capsys):
 def test_a_clip_outside_an_l2_bound_is_found(run, capsys):
     own = {**CONFIG, "bound": {"kind": "l2", "eps": None, "radius": 1.0}}
     (run / "config.yaml").write_text(yaml.safe_dump(own))
-    assert verify.main([str(run)]) == 1
+    assert verify.main([str(run), TRUST]) == 1
     assert "(L2), more than the bound of 1.0" in capsys.readouterr().out
     own["bound"]["radius"] = 1000.0
     (run / "config.yaml").write_text(yaml.safe_dump(own))
-    assert verify.main([str(run)]) == 0
+    assert verify.main([str(run), TRUST]) == 0
 
 
 def test_files_that_are_cut_off_or_of_another_size_are_named(run, capsys):
@@ -217,9 +217,10 @@ def test_it_shares_nothing_with_what_it_checks():
     own = [line for line in imports if "agents" in line or "envs" in line]
     assert own == [
         "from video_attack.agents.core.errors import USER_ERRORS",
+        "from video_attack.agents.core.trust import inside, vet",
         "from video_attack.agents.evaluation.codec_in_loop import parse_codec",
         "from video_attack.agents.setup.setting import make_victim",
-        "from video_attack.agents.core.trust import inside, vet",
+        "from video_attack.envs.text_file import read_text",
         "from video_attack.envs.victims.base import Victim",
     ]
 

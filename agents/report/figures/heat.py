@@ -1,7 +1,8 @@
 """The parts of the sensitivity picture, each drawn on axes of its own.
 
 Sensitivities are float (T, G, G): how steeply the true class's margin moves with a change of the cell,
-in nats per unit L2, NaN where none was asked about. Clips are uint8 (T, H, W, 3), masks float (T, G, G) in [0, 1].
+in nats per unit L2, NaN where none was asked about. Clips are uint8 (T, H, W, 3), masks float
+(T, G, G) in [0, 1].
 """
 
 import numpy as np
