@@ -82,7 +82,7 @@ def test_what_the_user_says_wins(run):
     assert composed("evaluate", point, "env=default")["env"]["grid"] == 7
     preset = composed("evaluate", point, "experiment=linf")
     assert preset["distortion"]["_target_"].endswith("texture")
-    assert (preset["env"]["grid"], preset["env"]["levels"]) == (4, 1)
+    assert (preset["env"]["grid"], preset["bound"]["kind"]) == (4, "linf")
     assert preset["model"] == CHANGED["model"]
 
 

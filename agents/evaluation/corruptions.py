@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.core.files import write_whole
 from video_attack.agents.core.progress import Progress
-from video_attack.envs.metrics.doubts import doubts
 from video_attack.agents.report.figures.confusion import confusion_picture
 from video_attack.agents.report.figures.robustness import (
     clean_confusion,
@@ -27,6 +26,7 @@ from video_attack.envs.game.ledger import Ledger, Talk, converse
 from video_attack.envs.game.mask import perturbation_norm
 from video_attack.envs.game.palette import distorted_draws
 from video_attack.envs.game.threat import Goal
+from video_attack.envs.metrics.doubts import doubts
 from video_attack.envs.victims.base import Victim
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,6 @@ from video_attack.agents.attacks.base import Attack, AttackResult
 from video_attack.agents.core.errors import USER_ERRORS, AttackError, IncompleteError
 from video_attack.agents.core.files import write_whole
 from video_attack.agents.evaluation.arena import Contender, watch
-from video_attack.envs.metrics.doubts import doubts
 from video_attack.agents.evaluation.records import Record, RecordFile, write_csv
 from video_attack.agents.evaluation.workers import Alone, Crew, check_workers
 from video_attack.agents.report.clips import keep_files
@@ -22,6 +21,7 @@ from video_attack.agents.report.table import format_table, row
 from video_attack.agents.report.trade import trade_tables
 from video_attack.agents.setup.setting import Setting, build_lpips
 from video_attack.envs.datasets.base import DatasetError
+from video_attack.envs.metrics.doubts import doubts
 from video_attack.envs.metrics.hints import hints
 from video_attack.envs.metrics.summary import success_curve
 from video_attack.envs.metrics.trade import FOLLOWED
