@@ -84,9 +84,7 @@ def composed(kind: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def setting(
-    form: str, answers: str, files: dict[str, str], cleanup: int | str = 0
-) -> Iterator[Setting]:
+def setting(form: str, answers: str, files: dict[str, str], **game: Any) -> Iterator[Setting]:
     """What such a command line builds, on the clips and with the distortion of tests."""
     kind, _, rest = form.partition(" ")
     keys: dict[str, Any] = {**KEYS, "answers": answers, "top_k": 2}
@@ -108,7 +106,7 @@ def setting(
         config = copy.deepcopy(composed(kind))
         assert keys.keys() <= config["model"].keys()
         config["model"] |= keys
-        config["env"]["cleanup"] = cleanup
+        config["env"] |= game
         config["dataset"] = {"_target_": "tests.own_models.NetClips"}
         config["distortion"] = {"_target_": "tests.toys.brighten", "severity": 2}
         yield build_setting(config)
@@ -148,8 +146,10 @@ def record(victim: Victim) -> list[str]:
 
 def play(form: str, answers: str, files: dict[str, str], method: type[Attack]) -> dict[str, Any]:
     """Everything that an attack left behind."""
-    # Random moves scale a flipped clip to the boundary, by as much as the scores' last digits say.
-    with setting(form, answers, files, 0 if method is RandomMoves else "all") as built:
+    # Moves that are kept if they pay or scaled to the boundary hang on the scores' last digits, in
+    # which runtimes differ: random ones are all kept, and end at the flip.
+    game = {"keep": "always", "cleanup": 0} if method is RandomMoves else {}
+    with setting(form, answers, files, **game) as built:
         asked = record(built.victim)
         attack = method(built.rules())
         found = {"asked": asked, "results": []}
