@@ -103,3 +103,9 @@ def test_what_is_no_list_of_names_is_told(tmp_path: Path, content: str | bytes, 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(VictimError, match=r"cannot read the labels .*none\.txt \(No such file"):
         read_labels(str(tmp_path / "none.txt"))
+
+
+def test_the_names_themselves_may_be_given() -> None:
+    assert read_labels(["walk", "run"]) == ("walk", "run")
+    with pytest.raises(VictimError, match=r"labels=\['walk', 'walk'\] names 'walk' twice"):
+        read_labels(["walk", "walk"])

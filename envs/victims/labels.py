@@ -15,7 +15,7 @@ _FIRST = re.compile(r"(?P<number>\d+)(?P<mark>\s*[,;:\t]\s*|\s+)(?P<name>\S.*)")
 _LAST = re.compile(r"(?P<name>.*\S)(?P<mark>\s*[,;:\t]\s*|\s+)(?P<number>\d+)")
 
 
-def read_labels(path: str) -> tuple[str, ...]:
+def read_labels(path: str | Sequence[str]) -> tuple[str, ...]:
     """Class names in the order of the scores, at least two.
 
     Args:
@@ -23,7 +23,7 @@ def read_labels(path: str) -> tuple[str, ...]:
             UCF-101's classInd.txt or a csv file "id,name"; a JSON file with a list of names, or with
             numbers by name or names by number, such as the config.json of a model hub, which has
             them as id2label. Numbers go from 0 or from 1, in any order. Or "kinetics400", the order
-            that all public weights for it share, taken from the library torchvision.
+            that all public weights for it share, taken from the library torchvision. Or the names.
 
     Raises:
         VictimError: the file cannot be read, is in no such form or repeats a name; torchvision is
@@ -32,6 +32,8 @@ def read_labels(path: str) -> tuple[str, ...]:
     if path == "kinetics400":
         weights = import_video_models("labels=kinetics400").R3D_18_Weights.DEFAULT
         return tuple(weights.meta["categories"])
+    if not isinstance(path, str):
+        return _checked(tuple(str(name) for name in path), f"labels={list(path)}")
     file = Path(path).expanduser()
     try:
         text = read_text(file).strip()
@@ -42,10 +44,15 @@ def read_labels(path: str) -> tuple[str, ...]:
     except ValueError as error:
         raise VictimError(str(error)) from error
     names = _from_json(text, path) if text[:1] in ("{", "[") else _from_lines(text, path)
+    return _checked(names, path)
+
+
+def _checked(names: Sequence[str], source: str) -> tuple[str, ...]:
+    """The names; raises VictimError unless there are at least two, all distinct."""
     repeated = next((name for place, name in enumerate(names) if name in names[:place]), None)
     if len(names) < 2 or repeated is not None:
         why = f"names {repeated!r} twice" if repeated else f"holds {len(names)} class names"
-        raise VictimError(f"{path} {why}: give at least two names, all distinct, one a line")
+        raise VictimError(f"{source} {why}: give at least two names, all distinct, one a line")
     return tuple(names)
 
 
