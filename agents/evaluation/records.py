@@ -61,7 +61,7 @@ def make_record(
             "prediction": int(np.argmax(ledger.best_scores)),
             **norms(*clips),
             "curves": {
-                name: [[query, _short(size)] for query, size in curve]
+                name: _falling([[query, _short(size)] for query, size in curve])
                 for name, curve in ledger.curves.items()
             },
             "gap": _short(-ledger.goal.gap(ledger.best_scores)),
@@ -138,6 +138,11 @@ def write_csv(path: Path, records: Sequence[Record]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     write_whole(path, text.getvalue().encode())
+
+
+def _falling(curve: list[list[float]]) -> list[list[float]]:
+    """A curve without the steps that rounding has made level."""
+    return [step for i, step in enumerate(curve) if i == 0 or step[1] < curve[i - 1][1]]
 
 
 def _or_none(figure: float) -> float | None:
