@@ -130,7 +130,8 @@ def test_cluster_of_two_nodes_with_the_victim_in_an_actor(tmp_path, algo) -> Non
         cluster.add_node(num_cpus=2)
         finish(
             "train.py", f"run_dir={tmp_path}/run", "cluster=ray", f"algo={algo}",
-            f"cluster.address={cluster.address}", "cluster.cpus=null", "cluster.runners=2", "cluster.games_per_runner=4",
+            f"cluster.address={cluster.address}", "cluster.cpus=null", "cluster.runners=2",
+            "cluster.games_per_runner=4",
             "queries=1500",
         )  # fmt: skip
     finally:
