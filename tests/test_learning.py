@@ -152,25 +152,21 @@ def test_what_was_learned_reaches_learner_and_runner(tmp_path):
     spatial, temporal = np.array([4, 0, 0, 0, 0, 0, 0, 0]), np.array([1, 0])
     answers = [Answer(spatial, temporal, float(drop), 1.0) for drop in (1, -2, 3)]
     others = [Answer(spatial * 0, temporal * 0, 0.1, 1.0)] * 3
+    modules = [{a: SimpleNamespace(actor=fresh_actor(a)) for a in AGENTS} for _ in range(3)]
+    learner = SimpleNamespace(module=modules[0])
     runners = [
-        SimpleNamespace(env=SimpleNamespace(take_answers=lambda f=f: f)) for f in (answers, others)
+        SimpleNamespace(env=SimpleNamespace(take_answers=lambda f=f: f), module=module)
+        for f, module in zip((answers, others), modules[1:], strict=True)
     ]
-    learner = SimpleNamespace(module={a: SimpleNamespace(actor=fresh_actor(a)) for a in AGENTS})
-    synced = []
-
-    def sync(**given):  # weights are sent after they were written, or the runners have old ones
-        synced.append({a: learner.module[a].actor.table.clone() for a in AGENTS})
-        assert given["from_worker_or_learner_group"] is trainer.algo.learner_group
-
     trainer.algo.env_runner_group = SimpleNamespace(
-        foreach_env_runner=lambda ask: [ask(runner) for runner in runners], sync_weights=sync
+        foreach_env_runner=lambda do: [do(runner) for runner in runners]
     )
     trainer.algo.learner_group = SimpleNamespace(foreach_learner=lambda put: put(learner))
     trainer._learn_sensitivity()
     assert len(tables.answers) == 6
     for agent in AGENTS:
         assert tables.logits(agent).any()
-        assert torch.equal(synced[0][agent], tables.logits(agent))
+        assert all(torch.equal(m[agent].actor.table, tables.logits(agent)) for m in modules)
 
 
 def planted_answers(game, count):

@@ -162,14 +162,13 @@ class Trainer:
         self.sensitivity.fit()
         tables = {agent: self.sensitivity.logits(agent) for agent in AGENTS}
 
-        def put(learner: Any) -> None:
+        def put(owner: Any) -> None:
             for agent, table in tables.items():
-                learner.module[agent].actor.table.copy_(table)
+                owner.module[agent].actor.table.copy_(table)
 
+        # By hand to both: RLlib sends runners no weights that bear the number of the last ones.
         self.algo.learner_group.foreach_learner(put)
-        runners.sync_weights(
-            from_worker_or_learner_group=self.algo.learner_group, inference_only=True
-        )
+        runners.foreach_env_runner(put)
 
     def validate(self) -> dict[str, float]:
         """Attack validation clips with the present policies; keep them if they are the best."""
