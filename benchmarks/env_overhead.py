@@ -20,7 +20,7 @@ from video_attack.envs.datasets.base import ClipDataset
 from video_attack.envs.distortions.gaussian_noise import gaussian_noise
 from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.environment import VideoAttackEnv
-from video_attack.envs.game.ledger import converse
+from video_attack.envs.game.ledger import run_batched
 from video_attack.envs.victims.base import Scores, Victim
 from video_attack.envs.victims.i3d import I3D
 
@@ -127,21 +127,23 @@ def measure_share(victim: Victim, width: int, rounds: int, budget: int) -> str:
         VideoAttackEnv(timed, dataset, gaussian_noise, config=GameConfig(budget=budget, cleanup=budget))
         for _ in range(width)
     ]  # fmt: skip
-    dict(converse(timed, [env.reset_talk(i) for i, env in enumerate(envs)], width))
+    dict(run_batched(timed, [env.reset_coroutine(i) for i, env in enumerate(envs)], width))
     timed.seconds, whole = 0.0, []
     for _ in range(rounds):
         actions = [sample(env) for env in envs]
 
         def play(actions: list[dict] = actions) -> None:
-            talks = [env.step_talk(action) for env, action in zip(envs, actions, strict=True)]
-            dict(converse(timed, talks, width))
+            coroutines = [
+                env.step_coroutine(action) for env, action in zip(envs, actions, strict=True)
+            ]
+            dict(run_batched(timed, coroutines, width))
 
         whole.append(milliseconds(play))
         ended = [env for env in envs if not env.agents]
         if ended:
             whole[-1] += milliseconds(
                 lambda ended=ended: dict(
-                    converse(timed, [env.reset_talk() for env in ended], width)
+                    run_batched(timed, [env.reset_coroutine() for env in ended], width)
                 )
             )
     steps = rounds * width

@@ -30,7 +30,7 @@ from video_attack.agents.attacks.base import Attack, Proposals, Task
 from video_attack.agents.audit.verify import align
 from video_attack.agents.configs.command_line import prepare
 from video_attack.agents.evaluation.arena import attack_clips
-from video_attack.agents.setup.setting import build_setting
+from video_attack.agents.setup.attack_setup import build_setup
 
 CONF = Path(__file__).parents[1] / "conf"
 BLOCKS = [[1, 1], [1, 4], [1, 8], [1, 16], [2, 8]]
@@ -52,8 +52,8 @@ EDGED: dict[str, dict[str, list[Any]]] = {
     "sparse_patch": {"area": [0.02, 0.1, 0.3], "alpha": [0.1, 0.4]},
     "nes": {"samples": [10, 20, 50], "block": BLOCKS},
     "vbad": {"samples": [12, 24, 48]},
-    "geotrap": {"step": [0.0125, 0.025, 0.05], "least_levels": [2.0, 4.0, 8.0]},
-    "me_sampler": {"step": [0.0125, 0.025, 0.05], "least_levels": [2.0, 4.0, 8.0]},
+    "geotrap": {"step": [0.0125, 0.025, 0.05], "min_levels": [2.0, 4.0, 8.0]},
+    "me_sampler": {"step": [0.0125, 0.025, 0.05], "min_levels": [2.0, 4.0, 8.0]},
     "greedy": {"frames": [2, 4, 8]},
     "rlab": {"frames": [2, 4, 8, 16], "add": [2, 4, 8]},
     "simba_ods": {"edge_step": [0.1, 0.25, 0.5, 1.0]},
@@ -79,9 +79,9 @@ LABEL_ONLY = ("rays", "hopskipjump", "surfree", "heuristic", "stde")
 HEADER = ["attack", "constant", "value", "flipped", "AQ", "area", "median L2", "log L2", "s"]
 
 
-def rows(setting: Any, attacks: Sequence[str], clips: int, width: int) -> Iterator[list[str]]:
+def rows(setup: Any, attacks: Sequence[str], clips: int, width: int) -> Iterator[list[str]]:
     """One row for each value, the best of a constant marked by a star, the shipped one by (is)."""
-    edged = setting.rules().bound.kind in ("linf", "distortion")
+    edged = setup.threat_model().bound.kind in ("linf", "distortion")
     grid = EDGED if edged else FREE
     for name in attacks or sorted(grid):
         shipped = OmegaConf.to_container(OmegaConf.load(CONF / f"attack/{name}.yaml"))
@@ -90,7 +90,7 @@ def rows(setting: Any, attacks: Sequence[str], clips: int, width: int) -> Iterat
         for key, values in grid[name].items():
             tried = [*values, *([] if shipped[key] in values else [shipped[key]])]
             found = [
-                measured(setting, {**shipped, key: value}, clips, width)  # type: ignore[dict-item] # names
+                measured(setup, {**shipped, key: value}, clips, width)  # type: ignore[dict-item] # names
                 for value in tried
             ]
             by = "log_l2" if name in LABEL_ONLY else "area"
@@ -104,16 +104,16 @@ def rows(setting: Any, attacks: Sequence[str], clips: int, width: int) -> Iterat
                 ]  # fmt: skip
 
 
-def measured(setting: Any, config: Mapping[str, Any], clips: int, width: int) -> dict[str, float]:
+def measured(setup: Any, config: Mapping[str, Any], clips: int, width: int) -> dict[str, float]:
     """An attack on the first validation clips."""
     began = time.monotonic()
-    attack = setting.attack(config)
+    attack = setup.attack(config)
     areas = watch_margins(attack)
-    records = attack_clips(attack, setting, "validation", clips, seed=0, width=width)
+    records = attack_clips(attack, setup, "validation", clips, seed=0, width=width)
     records = [record for record in records if record["attacked"]]
     flips = [record for record in records if record["success"]]
     spent = [r["first_success"] if r["success"] else r["budget"] for r in records]
-    sampling = setting.victim.sampling
+    sampling = setup.victim.sampling
     whole = np.sqrt(3 * sampling.frames * sampling.size**2)
     norms = [max(r["l2"], 1 / 255) if r["success"] else whole for r in records]
     return {
@@ -130,16 +130,16 @@ def watch_margins(attack: Attack) -> list[float]:
     inner = attack.moves
 
     def moves(task: Task) -> Proposals:
-        goal, talk, lowest = task.ledger.goal, inner(task), [1.0]
+        goal, coroutine, lowest = task.ledger.goal, inner(task), [1.0]
         clean = goal.gap(task.clean)
         try:
-            request = next(talk)
+            request = next(coroutine)
             while True:
                 answers = yield request
                 for row in answers:
                     now = 0.0 if goal.reached(row) else goal.gap(row) / clean
                     lowest.append(min(lowest[-1], now))
-                request = talk.send(answers)
+                request = coroutine.send(answers)
         except StopIteration:
             return
         finally:
@@ -173,9 +173,9 @@ def main() -> None:
     plain: Any = OmegaConf.to_container(config, resolve=True)
     if plain["bound"]["kind"] in ("l2", "none"):
         plain["env"]["cleanup"] = options.budget
-    setting = build_setting(plain)
+    setup = build_setup(plain)
     table = [HEADER]
-    for row in rows(setting, options.attacks, options.clips, options.width):
+    for row in rows(setup, options.attacks, options.clips, options.width):
         table.append(row)
         print("  ".join(row), flush=True)
     text = align(table)

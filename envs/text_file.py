@@ -27,5 +27,5 @@ def read_text(path: Path) -> str:
     encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
     try:
         return data.decode(encoding)
-    except UnicodeDecodeError as fault:
-        raise ValueError(f"{path} is no text in UTF-8: save it again in that encoding") from fault
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8: save it again in that encoding") from error

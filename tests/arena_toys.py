@@ -12,7 +12,7 @@ from tests.toys import BrightnessVictim, brighten
 from video_attack.agents.attacks.base import Attack
 from video_attack.agents.evaluation.arena import contenders
 from video_attack.agents.evaluation.runner import evaluate
-from video_attack.agents.setup.setting import Setting, build_game
+from video_attack.agents.setup.attack_setup import AttackSetup, build_game
 
 ROOT = Path(__file__).parents[1]
 RANDOM = {
@@ -26,7 +26,7 @@ class Ramp(Attack):
     """Brightens the whole clip little by little; fails at a clip if told to.
 
     Args:
-        rules: see Rules.
+        rules: see ThreatModel.
         step: levels a query.
         fails_at: id of a clip.
     """
@@ -60,7 +60,7 @@ def plain(**keys):
     game = {**yaml_of("env/default"), "budget": 30, "grid": 4, "sizes": [0.5, 1.0],
             "windows": [4, 8], "strengths": [0.5, 1.0]}  # fmt: skip
     return {
-        "model": {"_target_": "tests.toys.BrightnessVictim", "answers": "scores", "top_k": 5},
+        "model": {"_target_": "tests.toys.BrightnessVictim", "feedback": "scores", "top_k": 5},
         "defence": {"_target_": None},
         "dataset": {"_target_": "tests.toy_dataset.ToyDataset"},
         "distortion": {"_target_": "tests.toys.brighten", "severity": 5},
@@ -75,9 +75,9 @@ def yaml_of(name):
     return OmegaConf.to_container(OmegaConf.load(ROOT / f"conf/{name}.yaml"))
 
 
-def setting(config, victim=None, dataset=None):
+def setup(config, victim=None, dataset=None):
     victim = victim or BrightnessVictim()
-    built = Setting(config, victim, brighten, 5, build_game(config["env"]))
+    built = AttackSetup(config, victim, brighten, 5, build_game(config["env"]))
     if dataset is not None:
         built._datasets["test"] = dataset
     return built
@@ -85,7 +85,7 @@ def setting(config, victim=None, dataset=None):
 
 def run(folder, victim=None, dataset=None, resume=False, **keys):
     config = plain(**keys)
-    built = setting(config, victim, dataset)
+    built = setup(config, victim, dataset)
     return evaluate(contenders(built, config), built, config, folder, resume=resume)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import yaml
 
 from tests.toys import CountingVictim, softmax
-from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.base import Attack, Proposals, Task, ThreatModel
 from video_attack.agents.core.build import build
 from video_attack.envs.clip import Clip, Frames
 from video_attack.envs.game.bound import Bound, BoundConfig
@@ -56,7 +56,7 @@ class LinearVictim(CountingVictim):
 
     def optimum(self, bound: Bound) -> float:
         """The lowest sum within a bound."""
-        best = np.where(self.weights > 0, bound.least, bound.most)
+        best = np.where(self.weights > 0, bound.lower, bound.upper)
         return float(self.total(best[None].astype(np.uint8))[0])
 
 
@@ -74,13 +74,13 @@ def darken(clip: Frames, severity: int, rng: np.random.Generator) -> Frames:
 
 def rules(
     budget: int = 200, eps: int | None = 10, bound: BoundConfig | None = None, **game: Any
-) -> Rules:
+) -> ThreatModel:
     """Rules for the linear victim; a bound, or an Linf bound of eps, or (None) the distortion."""
     bound = bound or (BoundConfig("linf", eps) if eps else BoundConfig())
     config = GameConfig(
         **{"grid": 4, "budget": budget, "sizes": [0.25, 0.5], "windows": [2, 4], **game}
     )
-    return Rules(config, darken, 5, len(LinearVictim.classes), FRAMES, bound)
+    return ThreatModel(config, darken, 5, len(LinearVictim.classes), FRAMES, bound)
 
 
 def make(target: str, budget: int = 200, eps: int | None = 10, **keys: Any) -> Attack:
@@ -105,13 +105,13 @@ def watch_requests(attack: Attack) -> list[Frames]:
     inner = attack.moves
 
     def moves(task: Task) -> Proposals:
-        talk = inner(task)
+        coroutine = inner(task)
         try:
-            request = next(talk)
+            request = next(coroutine)
             while True:
                 answers = yield request
                 seen.append(request[: len(answers)])
-                request = talk.send(answers)
+                request = coroutine.send(answers)
         except StopIteration:
             return
 

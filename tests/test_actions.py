@@ -1,4 +1,4 @@
-"""The embedded data set: clips are reproducible to the bit, parts disjoint, labels the victim's."""
+"""The embedded data set: clips are reproducible to the bit, splits disjoint, labels the victim's."""
 
 from collections import Counter
 
@@ -37,8 +37,8 @@ def test_a_clip_depends_on_its_arguments_alone(index: int, seed: int) -> None:
 
 def test_parts_and_seeds_and_indices_give_different_clips() -> None:
     clips = [
-        Actions(part, SMALL, seed)[index]
-        for part in ("train", "validation", "test")
+        Actions(split, SMALL, seed)[index]
+        for split in ("train", "validation", "test")
         for seed in (0, 1, 2**32)
         for index in (0, 12, 24)
     ]
@@ -76,10 +76,10 @@ def test_a_victim_of_other_classes_is_refused() -> None:
         Actions("test", classes=("juggling",))
 
 
-@pytest.mark.parametrize("bad", [{"seed": -1}, {"test_clips": 0}, {"part": "dev"}])
+@pytest.mark.parametrize("bad", [{"seed": -1}, {"test_clips": 0}, {"split": "dev"}])
 def test_bad_arguments_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
-        Actions(**({"part": "test"} | bad))  # type: ignore[arg-type]  # the point of the test
+        Actions(**({"split": "test"} | bad))  # type: ignore[arg-type]  # the point of the test
 
 
 @pytest.mark.parametrize("index", [-1, 1000])

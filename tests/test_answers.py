@@ -11,14 +11,14 @@ NAMES = ("cat", "dog", "cow")
 
 
 def test_labels_are_names_or_indices() -> None:
-    found = read_answer({"labels": ["dog", 2]}, 2, NAMES, "x", answers="label")
+    found = read_answer({"labels": ["dog", 2]}, 2, NAMES, "x", feedback="label")
     assert found.tolist() == [[0, 1, 0], [0, 0, 1]]
 
 
 def test_the_best_classes_leave_zeros() -> None:
     told = {"top": [[["cow", 0.6], [0, 0.3]], [[1, 1.0], [2, 0.0]]]}
-    for answers in ("topk", "label"):
-        found = read_answer(told, 2, NAMES, "x", answers=answers, top_k=2)
+    for feedback in ("topk", "label"):
+        found = read_answer(told, 2, NAMES, "x", feedback=feedback, top_k=2)
         assert np.allclose(found, [[0.3, 0, 0.6], [0, 1, 0]])
     whole = {"top": [[[0, 0.1], [1, 0.2], [2, 0.7]]]}
     assert np.allclose(read_answer(whole, 1, NAMES, "x"), [[0.1, 0.2, 0.7]])
@@ -46,9 +46,9 @@ def test_the_best_classes_leave_zeros() -> None:
 )
 def test_partial_answers_that_do_not_fit(told: dict, words: str) -> None:
     with pytest.raises(VictimError, match=words):
-        read_answer(told, 1, NAMES, "x", answers="label")
+        read_answer(told, 1, NAMES, "x", feedback="label")
 
 
 def test_partial_answers_need_probabilities() -> None:
     with pytest.raises(VictimError, match=r"model\.outputs=probabilities"):
-        read_answer({"top": [[[0, 4.2]]]}, 1, NAMES, "x", answers="label", outputs="logits")
+        read_answer({"top": [[[0, 4.2]]]}, 1, NAMES, "x", feedback="label", outputs="logits")

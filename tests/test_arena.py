@@ -20,7 +20,7 @@ from tests.arena_toys import (
     plain,
     read,
     run,
-    setting,
+    setup,
     timeless,
 )
 from tests.toys import BrightnessVictim, DarkClips, TornClips
@@ -28,7 +28,7 @@ from video_attack.agents.core.errors import ConfigError, IncompleteError
 from video_attack.agents.evaluation import runner as evaluation
 from video_attack.agents.evaluation.arena import Contender, attack_configs, contenders, outcomes
 from video_attack.agents.report.clips import safe_name
-from video_attack.agents.setup.setting import check_setting
+from video_attack.agents.setup.attack_setup import check_setup
 from video_attack.envs.datasets.base import DatasetError
 
 
@@ -184,7 +184,7 @@ def test_names_of_files_are_safe_and_distinct():
 
 def test_a_codec_in_the_loop_is_each_attacks_own():
     config = plain(attacks={"random": RANDOM, "ramp": {**RAMP, "codec_in_loop": "h264:28"}})
-    built = setting(config)
+    built = setup(config)
     through = {attack.name: attack for attack in contenders(built, config)}
     assert [attack.codec_in_loop for attack in through.values()] == [None, "h264:28"]
     assert through["random"].through(built.victim) is built.victim
@@ -198,7 +198,7 @@ def test_a_codec_in_the_loop_is_each_attacks_own():
 def test_a_single_attack_goes_by_its_own_name():
     assert list(attack_configs(plain(attack=RAMP, attacks={"bold": RAMP}))) == ["ramp", "bold"]
     with pytest.raises(ConfigError, match="no attack is named"):
-        contenders(setting(plain()), plain(attacks={}))
+        contenders(setup(plain()), plain(attacks={}))
 
 
 def test_without_ray_one_process_does_it_and_workers_are_refused_in_a_sentence(
@@ -223,7 +223,7 @@ def test_workers_bring_the_same_records_and_their_faults(whole, tmp_path):
 
 def test_a_contender_adds_nothing_to_an_attack():
     config = plain()
-    built = setting(config)
+    built = setup(config)
     attack = built.attack(RANDOM)
     bare = [result.ledger.spent for _, result in attack.run_many(built.victim, DarkClips(6))]
     named = Contender("x", attack)
@@ -280,8 +280,8 @@ def test_a_margin_is_kept_by_all_attacks_and_not_asked_of_files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "keys", [{"margin": -1.0}, {"margin": 0.5, "model": {"answers": "label", "top_k": 5}}]
+    "keys", [{"margin": -1.0}, {"margin": 0.5, "model": {"feedback": "label", "top_k": 5}}]
 )
 def test_a_margin_that_cannot_be_is_named(keys):
     with pytest.raises(ConfigError, match=r"attack\.margin="):
-        check_setting(plain(**keys))
+        check_setup(plain(**keys))

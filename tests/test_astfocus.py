@@ -52,8 +52,8 @@ class Watched(LinearVictim):
 
 def test_constants_are_the_published_ones() -> None:
     published = {
-        "samples": 60, "sigma": 1e-3, "lr": 0.01, "least_lr": 1e-3, "grid": 7, "tries": 3,
-        "published_eps": 0.05, "keep_scale": 1.1, "keep_most": 0.99, "spatial": 0.4,
+        "samples": 60, "sigma": 1e-3, "lr": 0.01, "min_lr": 1e-3, "grid": 7, "tries": 3,
+        "published_eps": 0.05, "keep_scale": 1.1, "keep_max": 0.99, "spatial": 0.4,
         "temporal": 0.6, "common": 0.8,
     }  # fmt: skip
     assert {key: CONF[key] for key in published} == published
@@ -61,7 +61,7 @@ def test_constants_are_the_published_ones() -> None:
     assert {key: CONF["ppo"][key] for key in learning} == learning
     frame = Windows.over((112, 112), CONF["window"], CONF["grid"])
     assert frame.size == (65, 65) and len(frame.corners) == 49
-    assert tuple(share * 16 for share in CONF["keep"]) == (2, 10)
+    assert tuple(share * 16 for share in CONF["kept_share"]) == (2, 10)
 
 
 def test_an_iteration_is_sixty_probes_in_pairs_and_a_check_within_windows_of_few_frames() -> None:
@@ -82,7 +82,7 @@ def test_an_iteration_is_sixty_probes_in_pairs_and_a_check_within_windows_of_few
     up, down = probed[::2] - clean, probed[1::2] - clean
     assert np.array_equal(up, -down)
     spread = up[up.any(axis=(0, 4), keepdims=True).repeat(30, 0).repeat(3, 4)].std()
-    assert spread == pytest.approx(CONF["least_levels"], rel=0.15)  # published: 0.255 levels
+    assert spread == pytest.approx(CONF["min_levels"], rel=0.15)  # published: 0.255 levels
 
 
 def test_the_end_of_the_budget_still_pays_for_a_check() -> None:
@@ -232,7 +232,7 @@ def test_constants_out_of_range_are_refused() -> None:
     for keys, word in (
         ({"samples": 7}, "samples"),
         ({"window": 1.5}, "window"),
-        ({"keep": [0.5, 0.2]}, "keep"),
+        ({"kept_share": [0.5, 0.2]}, "kept_share"),
         ({"ppo": {**PPO, "epochs": -1}}, "ppo.epochs"),
         ({"ppo": {**PPO, "gamma": 2}}, "ppo.gamma"),
     ):

@@ -16,7 +16,7 @@ from toys import (
     brighten,
 )
 
-from video_attack.agents.attacks.base import Attack, Rules
+from video_attack.agents.attacks.base import Attack, ThreatModel
 from video_attack.agents.attacks.no_attack import NoAttack
 from video_attack.agents.attacks.play.marl import Marl
 from video_attack.agents.attacks.play.random_moves import RandomMoves
@@ -33,7 +33,7 @@ from video_attack.envs.game.palette import Palette
 
 def rules(classes=3, **kwargs):
     game = GameConfig(**{**TOY_GAME, "strengths": [0.25, 0.5, 1.0], **kwargs})  # few queries do
-    return Rules(game, brighten, severity=5, classes=classes, frames=8)
+    return ThreatModel(game, brighten, severity=5, classes=classes, frames=8)
 
 
 def moves_of(given, game=None, distort=brighten):
@@ -88,7 +88,7 @@ def test_the_victims_count_equals_the_ledgers_and_no_budget_is_exceeded(name, bu
 @pytest.mark.parametrize("target", ["none", "random"])
 @pytest.mark.parametrize("name", ["random", "marl"])
 def test_side_by_side_gives_the_same_results_clip_by_clip(name, target):
-    attack = ATTACKS[name](rules(6, cleanup=3, draws=2, target=target))
+    attack = ATTACKS[name](rules(6, cleanup=3, variants=2, target=target))
     clips = list(QuadrantClips(20))
 
     def outcome(result):
@@ -242,7 +242,7 @@ def linf(given):
 @pytest.mark.parametrize("method", [Marl, RandomMoves])
 def test_a_policy_brings_its_game_and_under_an_linf_bound_its_distortion(method):
     given = linf(rules())
-    attack = method(given, learned(given, grid=2, sizes=[1.0], windows=[8], draws=3))
+    attack = method(given, learned(given, grid=2, sizes=[1.0], windows=[8], variants=3))
     seen = []
 
     class Watched(CountingVictim):
@@ -273,4 +273,4 @@ def test_after_the_flip_the_agents_go_on_to_the_end_of_the_budget_or_stop(name, 
 def test_a_policy_that_cannot_play_here_is_refused_by_name():
     given = rules()
     with pytest.raises(PolicyError, match=r"bound=.*distortion="):
-        Marl(given, learned(given, draws=3))
+        Marl(given, learned(given, variants=3))

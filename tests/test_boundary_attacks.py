@@ -98,7 +98,7 @@ def test_a_turn_of_surfree_is_nearer_for_every_angle() -> None:
         ("rays", {"tolerance": 0.0}),
         ("hopskipjump", {"probes": 1}),
         ("hopskipjump", {"block": [0, 8]}),
-        ("hopskipjump", {"least_levels": 0.0}),
+        ("hopskipjump", {"min_levels": 0.0}),
         ("surfree", {"angle": 90.0}),
         ("surfree", {"adapt": 0.0}),
         ("surfree", {"low": 0.0}),

@@ -15,7 +15,7 @@ CHANGED = {
     "dataset": {"_target_": "video_attack.envs.datasets.actions.Actions", "seed": 9, "train_clips": 11,
                 "validation_clips": 12, "test_clips": 13},
     "model": {"_target_": "video_attack.envs.victims.x3d.X3D", "variant": "m", "weights": "w.pt", "frames": 4,
-              "size": 32, "short_side": 40, "stride": 3, "answers": "topk", "top_k": 2, "head": "h.pt",
+              "size": 32, "short_side": 40, "stride": 3, "feedback": "topk", "top_k": 2, "head": "h.pt",
               "name": "mine",
               "labels": "${not} \\${one}.txt", "precision": "bf16", "seed": 4},
     "defence": {"_target_": "video_attack.envs.victims.defences.chain.chain", "votes": 3,
@@ -26,7 +26,7 @@ CHANGED = {
                    "fill": "random"},
 }  # fmt: skip
 GAME = ["bound=l2", "env.budget=77", "env.cleanup=3", "env.grid=4", "env.sizes=[0.25]", "env.windows=[2]",
-        "env.keep=paying", "env.norm=l1", "env.target=random", "env.reward.query=0.5"]  # fmt: skip
+        "env.acceptance=improving", "env.norm=l1", "env.target=random", "env.reward.query=0.5"]  # fmt: skip
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from video_attack.agents.core.build import build, locate
 from video_attack.envs.clip import Clip, Frames
 from video_attack.envs.game.bound import Bound
 from video_attack.envs.game.config import ALL, GameConfig
-from video_attack.envs.game.ledger import Ledger, converse
+from video_attack.envs.game.ledger import Ledger, run_batched
 from video_attack.envs.game.mask import perturbation_norm
 from video_attack.envs.game.threat import Goal
 from video_attack.envs.metrics.norms import norms, sizes
@@ -37,9 +37,9 @@ FOLLOWED = {"l2": "l2", "l1": "map", "l0": "l0_pixels", "linf": "linf"}
 class Meter(LinearVictim):
     """Keeps every clip that it is asked about."""
 
-    def __init__(self, answers: str = "scores", **keys: Any) -> None:
+    def __init__(self, feedback: str = "scores", **keys: Any) -> None:
         super().__init__(**keys)
-        self.answers, self.seen = answers, []
+        self.feedback, self.seen = feedback, []
 
     def answer(self, clips: Frames) -> Scores:
         self.seen += list(clips)
@@ -244,11 +244,11 @@ def test_a_success_must_lie_so_far_past_the_boundary(beyond, levels):
     first = next((n for n, gap in enumerate(gaps) if gap > 0 and gap >= beyond), None)
     ledger = Ledger(grey_clip(), Goal(0, None, beyond), 20, norm=perturbation_norm)
 
-    def talk():
+    def coroutine():
         for clip in clips:
             yield ledger, clip[None]
 
-    list(converse(victim, [talk()]))
+    list(run_batched(victim, [coroutine()]))
     assert ledger.first_success == (None if first is None else first + 1)
     assert (first is None) == (levels is None)
 

@@ -24,9 +24,9 @@ def remedy(argument):
     """What a shell makes of the spelling that a message shows, or the argument where it can be read."""
     try:
         return readable(argument)
-    except ConfigError as fault:
-        found = re.search(r"write (.*?)( for one text with a comma, .*)?$", str(fault), re.S)
-        assert found, fault
+    except ConfigError as error:
+        found = re.search(r"write (.*?)( for one text with a comma, .*)?$", str(error), re.S)
+        assert found, error
         (word,) = shlex.split(found[1])
         return word
 
@@ -97,9 +97,9 @@ def test_home_folders_in_lists_and_files_are_found(monkeypatch):
 )  # fmt: skip
 def test_what_cannot_be_read_is_said_in_one_sentence(given, words):
     prepare()
-    with pytest.raises(ConfigError, match=words) as fault:
+    with pytest.raises(ConfigError, match=words) as error:
         arrange("evaluate", ["checkpoint=null", *given])
-    assert "\n" not in str(fault.value)
+    assert "\n" not in str(error.value)
 
 
 def test_options_may_stand_between_keys():

@@ -17,7 +17,7 @@ from video_attack.agents.configs import command_line as config
 from video_attack.agents.configs.help_page import fits
 from video_attack.agents.core.build import accepted, build, build_distort, locate
 from video_attack.agents.core.errors import CheckpointError, ConfigError
-from video_attack.agents.setup.setting import build_bound, build_game
+from video_attack.agents.setup.attack_setup import build_bound, build_game
 from video_attack.envs.game.moves import Moves
 from video_attack.envs.game.palette import Palette
 
@@ -64,7 +64,7 @@ def test_every_choice_composes_and_its_target_takes_its_keys(composed, name, pat
     if "_target_" in found:
         takes = accepted(locate(found["_target_"]))
         assert takes is not None
-        own = set(found) - {"_target_", "severity", "answers", "top_k", "name"}
+        own = set(found) - {"_target_", "severity", "feedback", "top_k", "name"}
         assert own <= set(takes), f"{path} names {own - set(takes)}"
 
 
@@ -84,7 +84,7 @@ def test_every_choice_composes_and_its_target_takes_its_keys(composed, name, pat
         ("env.target=99", ["env.target=99", "0 to 11"]),
         ("distortion.severity=9", ["severity"]),
         ("model.precision=fp16", ["model", "bf16"]),
-        ("model.answers=logits", ["model.answers", "topk"]),
+        ("model.feedback=logits", ["model.feedback", "topk"]),
         ("model=torchscript", ["model.path has no value", "model.path=..."]),
         ("model.top_k=0", ["model.top_k=0", "at least 1"]),
         ("algo.minibatch=9999", ["algo.minibatch=9999", "algo.batch"]),

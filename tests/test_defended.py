@@ -17,7 +17,7 @@ from toys import BrightnessVictim, CountingVictim, QuadrantVictim, softmax, toy_
 from video_attack.agents.configs import command_line as config
 from video_attack.agents.core.build import build
 from video_attack.agents.core.errors import ConfigError
-from video_attack.agents.setup.setting import make_victim
+from video_attack.agents.setup.attack_setup import make_victim
 from video_attack.agents.training.victim_server import VictimServer
 from video_attack.envs.victims.base import Victim
 from video_attack.envs.victims.defences.bit_depth import bit_depth
@@ -161,12 +161,12 @@ def composed():
 
 @pytest.mark.parametrize("name", sorted(YAMLS))
 def test_every_choice_makes_a_victim(composed, name):
-    plain = [f"defence={name}", "model.answers=topk", "model.top_k=3", "model.max_batch=18"]
+    plain = [f"defence={name}", "model.feedback=topk", "model.top_k=3", "model.max_batch=18"]
     train, evaluate = composed("train", *plain), composed("evaluate", "checkpoint=x", *plain)
     assert train["defence"] == evaluate["defence"] == YAMLS[name]
     victim: Victim = make_victim(train)
     assert isinstance(victim, Defended) == (name != "none")
-    assert (victim.answers, victim.top_k) == ("topk", 3)
+    assert (victim.feedback, victim.top_k) == ("topk", 3)
     assert victim.max_batch == 18 // YAMLS[name].get("votes", 1)
     sampling = victim.sampling
     clip = noise((sampling.frames, sampling.size, sampling.size))[None]
@@ -175,11 +175,11 @@ def test_every_choice_makes_a_victim(composed, name):
 
 def test_the_actor_serves_a_defended_victim(composed):
     setting = composed(
-        "train", "defence=temporal_shuffle", "defence.votes=3", "model.answers=label"
+        "train", "defence=temporal_shuffle", "defence.votes=3", "model.feedback=label"
     )
     server, victim = VictimServer(setting), make_victim(setting)
     told = server.about()
-    assert told["answers"] == "label" and told["classes"] == victim.classes
+    assert told["feedback"] == "label" and told["classes"] == victim.classes
     clips = np.stack(
         [noise((victim.sampling.frames, *(2 * [victim.sampling.size])), s) for s in (0, 1)]
     )

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
+from tests.custom_models import CLASSES, KEYS, SCALE, logits, net, normalised, smooth_clips
 from tests.http_servers import answer, serve
-from tests.own_models import CLASSES, KEYS, SCALE, logits, net, normalised, smooth_clips
 from tests.test_endpoint import victim as endpoint
 from tests.test_finetune import CONFIG
 from tests.toy_net import Colours, ToyNet
@@ -199,8 +199,8 @@ def test_a_network_with_one_output_is_a_victim_of_two_classes(tmp_path: Path) ->
 
 
 class OneColour(Colours):
-    def __init__(self, part: str, sampling: Sampling, classes: Any) -> None:
-        super().__init__(part, sampling, ("red",))
+    def __init__(self, split: str, sampling: Sampling, classes: Any) -> None:
+        super().__init__(split, sampling, ("red",))
 
 
 def test_fine_tuning_on_one_class_is_refused(tmp_path: Path) -> None:

@@ -177,10 +177,10 @@ def test_without_a_codec_the_victim_is_itself():
 
 def test_what_the_attacker_may_see_stays_as_it_was():
     victim = BrightnessVictim()
-    victim.answers, victim.top_k, victim.max_batch = "topk", 2, 7
+    victim.feedback, victim.top_k, victim.max_batch = "topk", 2, 7
     wrapped = parse_codec("h264:0")(victim)
     assert isinstance(wrapped, Victim)
-    assert (wrapped.answers, wrapped.top_k, wrapped.max_batch) == ("topk", 2, 7)
+    assert (wrapped.feedback, wrapped.top_k, wrapped.max_batch) == ("topk", 2, 7)
     assert wrapped.classes == victim.classes and wrapped.sampling == victim.sampling
     assert victim.clips == 0, "wrapping asks nothing"
 

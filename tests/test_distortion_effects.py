@@ -43,7 +43,7 @@ def noise(T=8, H=96, W=112):
 
 @pytest.mark.parametrize("severity", SEVERITIES)
 def test_signed_patch_takes_its_bound_from_the_severity(severity):
-    out = signed_patch(grey(), severity, rng(), draw=0b101).astype(int) - 128
+    out = signed_patch(grey(), severity, rng(), variant=0b101).astype(int) - 128
     assert np.unique(out.reshape(-1, 3), axis=0).tolist() == [
         [BOUNDS[severity - 1], -BOUNDS[severity - 1], BOUNDS[severity - 1]]
     ]
@@ -53,18 +53,18 @@ def test_signed_patch_takes_its_bound_from_the_severity(severity):
 @given(
     clip=arrays(np.uint8, st.tuples(*[st.integers(1, 4)] * 3, st.just(3))),
     eps=st.integers(0, 255),
-    draw=st.integers(0, 20),
+    variant=st.integers(0, 20),
 )
-def test_signed_patch_never_leaves_its_bound(clip, eps, draw):
-    delta = signed_patch(clip, 1, rng(), draw=draw, eps=eps).astype(int) - clip
-    up = np.array([draw >> c & 1 for c in range(3)], bool)
+def test_signed_patch_never_leaves_its_bound(clip, eps, variant):
+    delta = signed_patch(clip, 1, rng(), variant=variant, eps=eps).astype(int) - clip
+    up = np.array([variant >> c & 1 for c in range(3)], bool)
     room = np.where(up, 255 - clip.astype(int), clip)
     assert np.array_equal(np.abs(delta), np.minimum(room, eps))
     assert (delta[..., up] >= 0).all() and (delta[..., ~up] <= 0).all()
 
 
-def test_signed_patch_has_eight_draws():
-    outs = [signed_patch(grey(2, 3, 3), 1, rng(), draw=draw) for draw in range(9)]
+def test_signed_patch_has_eight_variants():
+    outs = [signed_patch(grey(2, 3, 3), 1, rng(), variant=variant) for variant in range(9)]
     assert len({out.tobytes() for out in outs}) == 8
     assert np.array_equal(outs[8], outs[0])
 
@@ -73,24 +73,26 @@ def test_signed_patch_has_eight_draws():
 @given(
     clip=arrays(np.uint8, st.tuples(*[st.integers(1, 20)] * 3, st.just(3))),
     eps=st.integers(0, 255),
-    draw=st.integers(0, 20),
+    variant=st.integers(0, 20),
 )
-def test_stripes_go_to_their_bound_and_depend_on_the_draw_alone(clip, eps, draw):
-    out = stripes(clip, 1, rng(), draw=draw, eps=eps)
+def test_stripes_go_to_their_bound_and_depend_on_the_variant_alone(clip, eps, variant):
+    out = stripes(clip, 1, rng(), variant=variant, eps=eps)
     delta = out.astype(int) - clip
     room = np.where(delta > 0, 255 - clip.astype(int), clip)
     assert (np.abs(delta) <= eps).all()
     assert ((np.abs(delta) == np.minimum(room, eps)) | (delta == 0)).all()
     plain = np.full_like(clip, 128)
-    pattern = np.sign(stripes(plain, 1, np.random.default_rng(3), draw=draw).astype(int) - 128)
+    pattern = np.sign(
+        stripes(plain, 1, np.random.default_rng(3), variant=variant).astype(int) - 128
+    )
     assert (np.abs(pattern) == 1).all()
     assert ((np.sign(delta) == pattern) | (delta == 0)).all()
 
 
-@pytest.mark.parametrize("draw", range(8))
-def test_stripes_have_their_width_and_flicker(draw):
-    share, chequered, hold = SHAPES[draw % len(SHAPES)]
-    signs = stripes(grey(8, 112, 112), 4, rng(), draw=draw).astype(int)[..., 0] - 128
+@pytest.mark.parametrize("variant", range(8))
+def test_stripes_have_their_width_and_flicker(variant):
+    share, chequered, hold = SHAPES[variant % len(SHAPES)]
+    signs = stripes(grey(8, 112, 112), 4, rng(), variant=variant).astype(int)[..., 0] - 128
     rows, columns = (np.abs(np.diff(signs, axis=axis)).any(axis=(0, 3 - axis)) for axis in (1, 2))
     width = round(112 * share)
     assert {int(i) % width for i in np.flatnonzero(columns) + 1} == {0}

@@ -75,7 +75,7 @@ def test_yaml_names_the_function_and_only_its_arguments(path):
     keywords = {
         n for n, p in inspect.signature(target).parameters.items() if p.kind is p.KEYWORD_ONLY
     }
-    assert set(config) == keywords - {"draw"}, "the yaml shows every setting there is"
+    assert set(config) == keywords - {"variant"}, "the yaml shows every setting there is"
 
 
 @pytest.mark.parametrize("path", YAMLS, ids=lambda path: path.stem)

@@ -15,7 +15,7 @@ import yaml
 from tests.http_servers import Handler, Reply, answer, serve
 from tests.toys import FRAMES, SIZE, BrightnessVictim, brighten
 from video_attack.agents.evaluation.runner import evaluate
-from video_attack.agents.setup.setting import Setting, build_game, make_victim
+from video_attack.agents.setup.attack_setup import AttackSetup, build_game, make_victim
 from video_attack.envs.clip import Frames
 from video_attack.envs.victims import endpoint
 from video_attack.envs.victims.base import VictimError
@@ -162,8 +162,8 @@ def test_a_server_that_is_not_there() -> None:
         (says({"scores": [[float("nan")] * 3] * 2}), "NaN or infinity"),
         (says({"scores": [[float("inf"), 0, 0]] * 2}), "NaN or infinity"),
         (says({"scores": [[7, -3, 1]] * 2}), "set model.outputs=logits"),
-        (says({"labels": [0, 1]}), "labels only: set model.answers=label"),
-        (says({"top": [[[0, 0.9]]] * 2}), "model.answers=topk model.top_k=1"),
+        (says({"labels": [0, 1]}), "labels only: set model.feedback=label"),
+        (says({"top": [[[0, 0.9]]] * 2}), "model.feedback=topk model.top_k=1"),
     ],
 )
 def test_an_answer_that_does_not_fit_is_not_asked_for_again(reply: Reply, words: str) -> None:
@@ -225,7 +225,7 @@ def test_odd_numbers_end_in_one_sentence(found: dict, words: str) -> None:
     with serve(says(found)) as server:
         answers = "label" if "labels" in found else "topk"
         asked = victim(server.url)
-        asked.answers = answers
+        asked.feedback = answers
         with pytest.raises(VictimError, match=words) as caught:
             asked.scores(CLIPS)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
@@ -317,12 +317,12 @@ def test_the_config_says_what_an_attacker_sees(answers: str) -> None:
     """The key `answers` reaches the endpoint through the builder."""
     with serve(says({"labels": [1, 0]})) as server:
         target = "video_attack.envs.victims.endpoint.Endpoint"
-        model = {"_target_": target, "url": server.url, "answers": answers, "top_k": 2, **KEYS}
+        model = {"_target_": target, "url": server.url, "feedback": answers, "top_k": 2, **KEYS}
         made = make_victim({"model": model, "defence": {"_target_": None}})
         if answers == "label":
             assert made.scores(CLIPS).tolist() == [[0, 1, 0], [1, 0, 0]]
         else:
-            with pytest.raises(VictimError, match=r"set model\.answers=label"):
+            with pytest.raises(VictimError, match=r"set model\.feedback=label"):
                 made.scores(CLIPS)
 
 
@@ -336,13 +336,13 @@ def test_finished_records_outlive_the_server(tmp_path: Path) -> None:
     }
     with serve(*[good] * 23, says(b"down", 503)) as server:
         asked = victim(server.url, retries=1)
-        setting = Setting(config, asked, brighten, 1, game)
-        attack = setting.attack(
+        setup = AttackSetup(config, asked, brighten, 1, game)
+        attack = setup.attack(
             {"_target_": "video_attack.agents.attacks.play.random_moves.RandomMoves"}
         )
         choice = {"clips": 20, "examples": 0, "seed": 0, "side_by_side": 1}
         with pytest.raises(VictimError, match=f"{server.url} gave no scores.*503"):
-            evaluate([attack], setting, choice, tmp_path)
+            evaluate([attack], setup, choice, tmp_path)
     records = [json.loads(line) for line in (tmp_path / "records.jsonl").read_text().splitlines()]
     assert len(records) >= 4
     assert [record["id"] for record in records] == [f"dark-{i}" for i in range(len(records))]

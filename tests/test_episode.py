@@ -100,7 +100,7 @@ class ByHand:
         first = reached and not self.flipped
         stays = first or (boundary < self.boundary if self.flipped else gap <= self.gap)
         self.flipped |= reached
-        if not stays and self.config.keep == "paying":
+        if not stays and self.config.acceptance == "improving":
             return -weights.query
         rough = np.abs(np.diff(self.env.episode.canvas.delta, axis=0)).mean()
         margins = [min(max(value, 0) / 10, 1) for value in (self.gap, gap)]
@@ -120,12 +120,14 @@ class ByHand:
     seed=st.integers(0, 9999),
     norm=st.sampled_from(NORMS),
     answers=st.sampled_from(["scores", "topk", "label"]),
-    keep=st.sampled_from(["paying", "always"]),
+    acceptance=st.sampled_from(["improving", "always"]),
 )
-def test_the_reward_and_what_is_kept_are_their_formulas(seed, norm, answers, keep):
+def test_the_reward_and_what_is_kept_are_their_formulas(seed, norm, answers, acceptance):
     rng = np.random.default_rng(seed)
     gaps = [5.0, *rng.normal(rng.uniform(0, 4), 2, 11)]
-    env = scripted_env(*gaps, norm=norm, answers=answers, top_k=2, keep=keep, budget=12)
+    env = scripted_env(
+        *gaps, norm=norm, feedback=answers, top_k=2, acceptance=acceptance, budget=12
+    )
     for agent in env.possible_agents:
         env.action_space(agent).seed(seed)
     hand = ByHand(env, answers)
@@ -149,7 +151,7 @@ def test_before_the_flip_what_lowers_the_margin_stays_after_it_what_helps_for_it
 
 
 def test_of_a_label_only_victim_moves_stay_until_the_flip_then_smaller_successes_only():
-    env = scripted_env(5.0, 4.0, 6.0, -1.0, -3.0, -0.1, 2.0, answers="label", budget=10)
+    env = scripted_env(5.0, 4.0, 6.0, -1.0, -3.0, -0.1, 2.0, feedback="label", budget=10)
     moves = [("paint", 5), ("paint", 9), ("paint", 6), ("paint", 10), ("weaken", 6), ("weaken", 5)]
     for (act, patch), stands in zip(moves, [1, 2, 3, 3, 5, 5], strict=True):
         env.step(actions(env, act, patch=patch, size=0))  # apart, or one could take from another
@@ -204,7 +206,7 @@ def test_the_clean_up_takes_exactly_its_queries_or_the_rest_of_the_budget(cleanu
 
 @pytest.mark.parametrize(("answers", "shown"), [("scores", 6), ("topk", 2), ("label", 1)])
 def test_the_agents_see_no_more_scores_than_the_victim_shows(answers, shown):
-    env = toy_env(QuadrantVictim(), QuadrantClips(), answers=answers, top_k=2, budget=8)
+    env = toy_env(QuadrantVictim(), QuadrantClips(), feedback=answers, top_k=2, budget=8)
     env.reset(seed=0)
     while env.agents:
         assert (env.episode.scores > 0).sum() == shown
@@ -216,7 +218,7 @@ def test_hidden_scores_change_nothing_that_is_seen():
     seen = []
     for scale in (1.0, 3.0):
         gaps = scale * np.array([5.0, 4.0, 6.0, -1.0, -2.0, 1.0])
-        env = scripted_env(*gaps, answers="label", budget=10)
+        env = scripted_env(*gaps, feedback="label", budget=10)
         trace = [env.state()]
         while env.agents:
             _, rewards, *_ = env.step(actions(env))
@@ -228,11 +230,11 @@ def test_hidden_scores_change_nothing_that_is_seen():
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("budget", 0), ("cleanup", -1), ("cleanup", "some"), ("grid", 0), ("draws", 0),
-        ("draws", 257), ("norm", "l3"), ("target", "-1"), ("target", "cat"), ("target", "²"),
+        ("budget", 0), ("cleanup", -1), ("cleanup", "some"), ("grid", 0), ("variants", 0),
+        ("variants", 257), ("norm", "l3"), ("target", "-1"), ("target", "cat"), ("target", "²"),
         ("sizes", []), ("sizes", [1.5]), ("sizes", [0.0]), ("strengths", []),
         ("strengths", [-1.0]), ("windows", []), ("windows", [0]), ("strides", [0]),
-        ("keep", "some"),
+        ("acceptance", "some"),
     ],
 )  # fmt: skip
 def test_rules_out_of_range_are_named(key, value):

@@ -45,7 +45,7 @@ def run(
     name: str, budget: int, bound: str = "linf", seed: int = 0, share: float = 0.4, **game: Any
 ) -> tuple[Meter, AttackResult]:
     victim = Meter(share=share)
-    victim.answers = "label" if name in LABEL_ONLY else "scores"
+    victim.feedback = "label" if name in LABEL_ONLY else "scores"
     result: AttackResult = make(name, budget, bound, **game).run(victim, grey_clip(), seed)
     return victim, result
 

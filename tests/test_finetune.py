@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 MODEL = {"_target_": "tests.toy_net.ToyNet", "frames": 8, "size": 16, "short_side": 16}
 CONFIG: dict[str, Any] = {
     "dataset": {"_target_": "tests.toy_net.Colours"},
-    "model": {**MODEL, "answers": "scores", "top_k": 5},
+    "model": {**MODEL, "feedback": "scores", "top_k": 5},
     "layers": "head", "classes": None, "epochs": 40, "batch": 8, "lr": 0.03, "weight_decay": 0.01,
     "mirror": True, "seed": 0, "threads": 1, "resume": False,
 }  # fmt: skip
@@ -87,12 +87,12 @@ def test_a_killed_run_goes_on_to_the_same_weights(layers, tmp_path, monkeypatch)
 
 
 def test_faults_are_one_sentence(tmp_path) -> None:
-    for changes, fault, words in (
+    for changes, error, words in (
         ({"model": {"_target_": "tests.toys.BrightnessVictim"}}, ConfigError, "NetVictim"),
         ({"resume": True}, CheckpointError, "no finished epoch"),
         ({"lr": 1e30, "layers": "all"}, ConfigError, "lower lr"),
     ):
-        with pytest.raises(fault, match=words):
+        with pytest.raises(error, match=words):
             finetune({**CONFIG, **changes}, tmp_path)
 
 

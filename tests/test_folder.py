@@ -1,4 +1,4 @@
-"""Protects folders of videos and single files: parts that never change by themselves, labels by name
+"""Protects folders of videos and single files: splits that never change by themselves, labels by name
 or index, and errors that tell what to name."""
 
 from pathlib import Path
@@ -14,11 +14,11 @@ from video_attack.envs.datasets.base import DatasetError
 from video_attack.envs.datasets.folder import Folder
 from video_attack.envs.datasets.given import GivenFiles
 from video_attack.envs.datasets.names import find_class, plain
-from video_attack.envs.datasets.parts import hashed_part
+from video_attack.envs.datasets.partition import hashed_split
 
 SMALL = Sampling(frames=4, size=16, short_side=20, stride=2)
 CLASSES = ["Archery", "tying knot (not on a tie)"]
-PARTS: Any = ("train", "validation", "test")
+SPLITS: Any = ("train", "validation", "test")
 
 
 def touch(root: Path, *names: str) -> Path:
@@ -28,20 +28,20 @@ def touch(root: Path, *names: str) -> Path:
     return root
 
 
-def ids(root: Path, part: Any, **options: Any) -> set[str]:
-    return {f.id for f in Folder(part, SMALL, CLASSES, root=root, **options).files}
+def ids(root: Path, split: Any, **options: Any) -> set[str]:
+    return {f.id for f in Folder(split, SMALL, CLASSES, root=root, **options).files}
 
 
 def test_names_decide_parts_whatever_else_is_there(tmp_path: Path) -> None:
     names = [f"archery/clip {i}.mp4" for i in range(300)]
     touch(tmp_path, *names, "archery/notes.txt", "archery/.hidden.mp4", "loose.mp4")
-    parts = {part: ids(tmp_path, part) for part in PARTS}
-    assert set.union(*parts.values()) == set(names) and sum(map(len, parts.values())) == 300
-    assert abs(len(parts["test"]) - 75) < 25 and abs(len(parts["validation"]) - 45) < 20
+    splits = {split: ids(tmp_path, split) for split in SPLITS}
+    assert set.union(*splits.values()) == set(names) and sum(map(len, splits.values())) == 300
+    assert abs(len(splits["test"]) - 75) < 25 and abs(len(splits["validation"]) - 45) < 20
     for name in names[::2]:
         (tmp_path / name).unlink()
-    assert {part: ids(tmp_path, part) for part in PARTS} == {
-        part: found - set(names[::2]) for part, found in parts.items()
+    assert {split: ids(tmp_path, split) for split in SPLITS} == {
+        split: found - set(names[::2]) for split, found in splits.items()
     }
     assert len(ids(tmp_path, "test", test_share=1.0, validation_share=0.0)) == 150
 
@@ -49,15 +49,15 @@ def test_names_decide_parts_whatever_else_is_there(tmp_path: Path) -> None:
 @given(st.text(max_size=20), st.floats(0, 0.5), st.floats(0, 0.5))
 @settings(max_examples=50, deadline=None)
 def test_larger_shares_only_add(name: str, validation: float, test: float) -> None:
-    part = hashed_part(name, validation, test)
-    assert part == hashed_part(name, validation, test)
-    if part == "test":
-        assert hashed_part(name, validation, test + 0.1) == "test"
-    assert hashed_part(name, 0, 0) == "train"
+    split = hashed_split(name, validation, test)
+    assert split == hashed_split(name, validation, test)
+    if split == "test":
+        assert hashed_split(name, validation, test + 0.1) == "test"
+    assert hashed_split(name, 0, 0) == "train"
 
 
 def test_the_split_of_known_names_never_changes() -> None:
-    found = [hashed_part(f"v{i}.mp4", 0.15, 0.25)[:2] for i in range(12)]
+    found = [hashed_split(f"v{i}.mp4", 0.15, 0.25)[:2] for i in range(12)]
     assert " ".join(found) == "tr te tr tr te te te te tr tr tr te"
 
 
@@ -92,9 +92,9 @@ def test_what_a_folder_lacks_is_told(tmp_path: Path) -> None:
     touch(tmp_path, "train/archery/a.mp4")
     with pytest.raises(DatasetError, match=r"no folder .*/test beside .*/train"):
         ids(tmp_path, "test")
-    with pytest.raises(DatasetError, match="part validation of the folder is empty"):
+    with pytest.raises(DatasetError, match="split validation of the folder is empty"):
         ids(tmp_path, "validation")
-    with pytest.raises(DatasetError, match=r"none of this part's 1 classes: .*Archery.*archery"):
+    with pytest.raises(DatasetError, match=r"none of this split's 1 classes: .*Archery.*archery"):
         Folder("train", SMALL, ["x", "Archeryy"], root=tmp_path)
     with pytest.raises(ValueError, match=r"test_share must be .* at most 1 together"):
         ids(tmp_path, "test", test_share=0.9)

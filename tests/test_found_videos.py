@@ -87,7 +87,7 @@ def test_parts_below_classes_are_refused_rather_than_mixed(
     tmp_path: Path, videos: dict[str, Path], inner: str
 ) -> None:
     place(videos["mp4"], tmp_path / inner)
-    with pytest.raises(DatasetError, match=r"named after a part.*above those of classes.*root"):
+    with pytest.raises(DatasetError, match=r"named after a split.*above those of classes.*root"):
         folder(tmp_path)
 
 

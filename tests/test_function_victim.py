@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from tests.own_models import CLASSES, KEYS, logits
+from tests.custom_models import CLASSES, KEYS, logits
 from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.custom import CustomVictim
 from video_attack.envs.victims.function import Function
-from video_attack.envs.victims.own import OwnVictim
 
 CLIPS = np.random.default_rng(0).integers(0, 256, (5, 8, 32, 32, 3), np.uint8)
 
@@ -44,10 +44,10 @@ def test_a_method_of_an_object_serves_too() -> None:
     ("name", "words"),
     [
         ("no.such.function", "cannot be imported"),
-        ("tests.own_models.nothing", "cannot be imported.*nothing"),
+        ("tests.custom_models.nothing", "cannot be imported.*nothing"),
         ("logits", "no dot"),
-        ("tests.own_models.KEYS", "is a dict"),
-        ("tests.own_models.TinyNet", "is a class"),
+        ("tests.custom_models.KEYS", "is a dict"),
+        ("tests.custom_models.TinyNet", "is a class"),
     ],
 )
 def test_names_that_are_no_function(name: str, words: str) -> None:
@@ -57,8 +57,8 @@ def test_names_that_are_no_function(name: str, words: str) -> None:
 
 def test_nothing_is_asked_uncounted_where_the_classes_are_known(monkeypatch) -> None:
     asked = []
-    monkeypatch.setattr(OwnVictim, "try_out", lambda self: asked.append(self))
-    Function("tests.own_models.logits", classes=CLASSES, **KEYS)
+    monkeypatch.setattr(CustomVictim, "try_out", lambda self: asked.append(self))
+    Function("tests.custom_models.logits", classes=CLASSES, **KEYS)
     assert not asked
-    Function("tests.own_models.logits", **KEYS)
+    Function("tests.custom_models.logits", **KEYS)
     assert asked

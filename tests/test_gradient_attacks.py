@@ -44,10 +44,10 @@ from video_attack.envs.victims.base import Scores
 
 CONF = Path(__file__).parents[1] / "conf/attack"
 SHARED = {"lr": 1e-2, "published_eps": 0.05}
-VBAD = {**SHARED, "patches": 8, "samples": 48, "sigma": 1e-6, "least_lr": 1e-3, "window": 20,
+VBAD = {**SHARED, "patches": 8, "samples": 48, "sigma": 1e-6, "min_lr": 1e-3, "window": 20,
         "give_up": 200, "random_start": True}  # fmt: skip
 PUBLISHED: dict[str, dict[str, Any]] = {
-    "nes": {**SHARED, "samples": 50, "sigma": 1e-3, "least_lr": 5e-5, "window": 5, "drop": 2.0,
+    "nes": {**SHARED, "samples": 50, "sigma": 1e-3, "min_lr": 5e-5, "window": 5, "drop": 2.0,
             "momentum": 0.9},
     "vbad": VBAD,
     "earl": {**VBAD, "key_frames": 2, "selections": 5, "hidden": 128, "agent_lr": 1e-5,
@@ -94,7 +94,7 @@ def test_the_shipped_constants_are_the_published_ones(name: str) -> None:
     for key, value in PUBLISHED[name].items():
         assert shipped[key] == value, key
     known = accepted(CLASSES[name]) or []
-    assert set(shipped) - {"_target_"} == set(known) - {"rules"}
+    assert set(shipped) - {"_target_"} == set(known) - {"threat_model"}
     attack = CLASSES[name](rules(), **{k: v for k, v in shipped.items() if k != "_target_"})
     assert vars(attack)["samples"] == vars(CLASSES[name](rules()))["samples"]
 
@@ -210,7 +210,7 @@ def test_probes_are_mirrored_and_visible(distortion: bool) -> None:
         bound = Bound.between(clean, [darken(clean, 5, np.random.default_rng(0))])
     else:
         bound = Bound.linf(clean, 10)
-    size = theta_size(1e-6, bound, published_eps=0.05, least_levels=1.0)
+    size = theta_size(1e-6, bound, published_eps=0.05, min_levels=1.0)
     middle = np.full(clean.shape, 0.5, np.float32)
     up, down = probe_pairs(bound, middle, [np.full(clean.shape, size, np.float32)]).astype(int)
     centre = bound.render(middle).astype(int)
@@ -219,11 +219,11 @@ def test_probes_are_mirrored_and_visible(distortion: bool) -> None:
 
 def test_published_sizes_keep_their_scale() -> None:
     linf = Bound.linf(grey_clip().frames, 10)
-    assert theta_size(0.01, linf, published_eps=0.05, least_levels=1) == pytest.approx(2.55 / 10)
+    assert theta_size(0.01, linf, published_eps=0.05, min_levels=1) == pytest.approx(2.55 / 10)
     blend = Bound.between(grey_clip().frames, [darken(grey_clip().frames, 5, None)])  # type: ignore[arg-type] # draws nothing
-    assert theta_size(0.01, blend, published_eps=0.05, least_levels=1) == pytest.approx(0.2)
+    assert theta_size(0.01, blend, published_eps=0.05, min_levels=1) == pytest.approx(0.2)
     still = Bound.between(grey_clip().frames, [grey_clip().frames])
-    assert theta_size(0.01, still, published_eps=0.05, least_levels=1) == 1
+    assert theta_size(0.01, still, published_eps=0.05, min_levels=1) == 1
 
 
 def test_the_step_is_divided_where_the_loss_stalls() -> None:

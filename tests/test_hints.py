@@ -56,4 +56,4 @@ def test_they_do_not_cry_wolf(found):
 
 
 def test_a_label_only_victim_is_not_saturated():
-    assert hints({"a": records(gap=87)}, answers="label") == []
+    assert hints({"a": records(gap=87)}, feedback="label") == []

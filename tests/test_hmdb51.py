@@ -43,13 +43,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def make(home: Path, part: Any = "test", **options: Any) -> Hmdb51:
+def make(home: Path, split: Any = "test", **options: Any) -> Hmdb51:
     own = {"classes": CLASSES, "sampling": SMALL, "lists": home / "lists", "disk_cache_gb": 0}
-    return Hmdb51(part, root=home / "videos", **{**own, **options})
+    return Hmdb51(split, root=home / "videos", **{**own, **options})
 
 
 def test_parts_follow_the_lists(home: Path) -> None:
-    ids = {part: [f.id for f in make(home, part).files] for part in ("train", "validation", "test")}
+    ids = {
+        split: [f.id for f in make(home, split).files] for split in ("train", "validation", "test")
+    }
     assert {i.split("_climb")[0].split("_shoot")[0] for i in ids["test"]} == {TITLES[0]}
     assert len(ids["test"]) == 6
     everything = [name for names in ids.values() for name in names]
@@ -60,8 +62,8 @@ def test_parts_follow_the_lists(home: Path) -> None:
 
 @pytest.mark.parametrize("share", [0.15, 0.5])
 def test_no_source_is_in_two_parts(home: Path, share: float) -> None:
-    parts = [make(home, part, validation_share=share).files for part in ("train", "validation")]
-    train, validation = ({(f.label, f.source) for f in files} for files in parts)
+    splits = [make(home, split, validation_share=share).files for split in ("train", "validation")]
+    train, validation = ({(f.label, f.source) for f in files} for files in splits)
     assert validation and not {s for _, s in train} & {s for _, s in validation}
     assert len({source for label, source in train | validation if label == 1}) == 5
 
@@ -75,13 +77,13 @@ def test_odd_names_are_read_and_labelled(home: Path) -> None:
 
 def test_what_is_missing_is_told(home: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"climb_test_split2\.txt in .*serre-lab"):
-        make(home, split=2)
+        make(home, fold=2)
     with pytest.raises(DatasetError, match=r"no folder .*test_train_splits\.rar.*dataset\.lists"):
         make(home, lists=tmp_path / "none")
     with pytest.raises(DatasetError, match=r"no folder .*hmdb51_org\.rar.*dataset\.root"):
         Hmdb51("test", SMALL, CLASSES, root=tmp_path / "none", lists=home / "lists")
-    with pytest.raises(ValueError, match="split must be 1, 2 or 3"):
-        make(home, split=0)
+    with pytest.raises(ValueError, match="fold must be 1, 2 or 3"):
+        make(home, fold=0)
     broken = Path(shutil.copytree(home, tmp_path / "broken"))
     gone = f"climb/{TITLES[0]}_climb{CODES}1.avi"
     (broken / "videos" / gone).unlink()

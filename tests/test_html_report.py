@@ -24,7 +24,7 @@ T, SIDE, GRID = 4, 28, 7
 VOID = {"meta", "br", "img", "path", "use", "rect", "image"}
 CONFIG = {
     "dataset": {"_target_": "my.Clips"},
-    "model": {"_target_": "my.Net", "answers": "scores", "weights": "https://example.org/w.pt"},
+    "model": {"_target_": "my.Net", "feedback": "scores", "weights": "https://example.org/w.pt"},
     "distortion": {"_target_": "my.gaussian_noise", "severity": 5},
     "env": {"budget": 100, "target": "none"},
     "bound": {"eps": 10},

@@ -1,5 +1,5 @@
 """Protects Kinetics: videos are found in every usual layout, under names that differ from the labels
-in spaces and brackets, and the official splits become the right parts."""
+in spaces and brackets, and the official splits become the right splits."""
 
 import shutil
 from pathlib import Path
@@ -45,9 +45,9 @@ def build(root: Path, video: Path, where: str) -> Path:
     return root
 
 
-def make(home: Path, part: Any = "test", **options: Any) -> Kinetics:
+def make(home: Path, split: Any = "test", **options: Any) -> Kinetics:
     own: dict[str, Any] = {"root": home / "videos", "lists": home / "lists", "disk_cache_gb": 0}
-    return Kinetics(part, SMALL, CLASSES, **{**own, **options})
+    return Kinetics(split, SMALL, CLASSES, **{**own, **options})
 
 
 TIMED = "{id}_{start:06d}_{end:06d}"
@@ -67,9 +67,9 @@ TIMED = "{id}_{start:06d}_{end:06d}"
 )
 def test_every_layout_gives_the_same_clips(tmp_path: Path, video: Path, where: str) -> None:
     home = build(tmp_path, video, where)
-    found = {part: make(home, part).files for part in ("train", "validation", "test")}
+    found = {split: make(home, split).files for split in ("train", "validation", "test")}
     for label, name in enumerate(CLASSES):
-        counts = {part: sum(f.label == label for f in files) for part, files in found.items()}
+        counts = {split: sum(f.label == label for f in files) for split, files in found.items()}
         assert counts == {"train": 6, "validation": 1, "test": 2}, name
     assert {f.id for f in found["test"]} == {
         f"{id_}_{start:06d}_{end:06d}"
@@ -82,15 +82,15 @@ def test_every_layout_gives_the_same_clips(tmp_path: Path, video: Path, where: s
 
 def test_class_folders_alone(tmp_path: Path, video: Path) -> None:
     home = build(tmp_path, video, f"{{split}}/{{folder}}/{TIMED}.mp4")
-    parts = {
-        part: {f.path.stem for f in make(home, part, lists=None).files}
-        for part in ("train", "validation", "test")
+    splits = {
+        split: {f.path.stem for f in make(home, split, lists=None).files}
+        for split in ("train", "validation", "test")
     }
-    assert {part: len(found) for part, found in parts.items()} == {
+    assert {split: len(found) for split, found in splits.items()} == {
         "train": 18, "validation": 3, "test": 6,
     }  # fmt: skip
-    assert parts["test"] == {f.id for f in make(home).files}
-    assert parts["validation"] == {f.id for f in make(home, "validation").files}
+    assert splits["test"] == {f.id for f in make(home).files}
+    assert splits["validation"] == {f.id for f in make(home, "validation").files}
 
 
 def test_folders_of_no_split_serve_as_test(tmp_path: Path, video: Path) -> None:

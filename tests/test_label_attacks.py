@@ -37,9 +37,13 @@ class Spot(CountingVictim):
 
     spot = np.s_[3:5, 8:16, 8:16]
 
-    def __init__(self, answers="label"):
+    def __init__(self, feedback="label"):
         super().__init__(FRAMES, SIZE)
-        self.answers, self.seen, self.level = answers, [], grey_clip().frames[self.spot].mean() + 4
+        self.feedback, self.seen, self.level = (
+            feedback,
+            [],
+            grey_clip().frames[self.spot].mean() + 4,
+        )
 
     def answer(self, clips):
         self.seen += list(clips)
@@ -61,8 +65,8 @@ def test_the_note_shows_where_the_best_clip_is_changed(target):
     assert np.array_equal(result.notes["mask"] > 0, changed.any((2, 4)))
 
 
-def run(target, cleanup, seed=0, answers="label", eps=10, **keys):
-    victim = Spot(answers)
+def run(target, cleanup, seed=0, feedback="label", eps=10, **keys):
+    victim = Spot(feedback)
     result = attack(target, 1000, eps, cleanup, **keys).run(victim, grey_clip(), seed)
     assert result.ledger.spent == victim.clips
     return victim, result.ledger
@@ -70,7 +74,9 @@ def run(target, cleanup, seed=0, answers="label", eps=10, **keys):
 
 @ALL
 def test_scores_and_top_k_are_asked_the_same_as_labels(target):
-    asked = [run(target, 150, answers=answers)[0].seen for answers in ("label", "topk", "scores")]
+    asked = [
+        run(target, 150, feedback=feedback)[0].seen for feedback in ("label", "topk", "scores")
+    ]
     assert len(asked[0]) > 150
     for other in asked[1:]:
         assert np.array_equal(asked[0], other)
@@ -86,7 +92,7 @@ def test_the_start_is_a_corner_that_was_found_by_counted_queries(target):
 @ALL
 def test_a_search_without_a_flip_spends_the_budget(target):
     victim = LinearVictim(share=2.0)
-    victim.answers = "label"
+    victim.feedback = "label"
     ledger = attack(target, 40).run(victim, grey_clip()).ledger
     assert (ledger.spent, ledger.first_success) == (40, None)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.arena_toys import plain, setting, yaml_of
+from tests.arena_toys import plain, setup, yaml_of
 from tests.toys import QuadrantClips, QuadrantVictim, brighten
 from video_attack.agents.core import checkpoints
 from video_attack.agents.policy.acting import Policy
@@ -24,8 +24,8 @@ GAMES = 5
 
 
 def games():
-    """The six-class toys as a setting of training."""
-    built = setting(plain(env={**yaml_of("env/default"), "budget": 6, "grid": 4}), QuadrantVictim())
+    """The six-class toys as a setup of training."""
+    built = setup(plain(env={**yaml_of("env/default"), "budget": 6, "grid": 4}), QuadrantVictim())
     built._datasets["train"] = QuadrantClips()
     return built
 
@@ -94,7 +94,12 @@ def test_the_salt_changes_the_games():
 
 def test_settings_of_ppo_arrive_where_they_belong():
     ppo = pytest.importorskip("video_attack.agents.training.ppo")
-    algo = yaml_of("algo/ippo") | {"gamma": 0.81, "lam": 0.37, "clip": 0.23, "epochs": 7}
+    algo = yaml_of("algo/ippo") | {
+        "gamma": 0.81,
+        "gae_lambda": 0.37,
+        "clip_range": 0.23,
+        "epochs": 7,
+    }
     config = plain(algo=algo, cluster=yaml_of("cluster/local"), queries=100)
     found = ppo.ppo_config(config, 8, seed_salt=5)
     assert (found.gamma, found.lambda_) == (0.81, 0.37)
@@ -122,7 +127,7 @@ class StubTrainer:
         found.policy = Policy.fresh(moves(), 4)
         actors = {a: SimpleNamespace(actor=found.policy.actors[a]) for a in AGENTS}
         found.algo = SimpleNamespace(get_module=actors.get)
-        found.setting = SimpleNamespace(rules=lambda: None)
+        found.setup = SimpleNamespace(threat_model=lambda: None)
         found.config = {"validation": {"clips": 3}, "seed": 0, "side_by_side": 1}
         found.state = {"iteration": 0, "queries": 0, "validation_queries": 0}
         found.best, found.run_dir = -np.inf, folder

@@ -12,7 +12,7 @@ from tests.toys import BrightnessVictim, DarkClips
 from video_attack.agents.configs.command_line import refuse_changes
 from video_attack.agents.core.errors import CheckpointError, ConfigError
 from video_attack.agents.evaluation import runner as evaluation
-from video_attack.agents.setup.setting import check_setting
+from video_attack.agents.setup.attack_setup import check_setup
 from video_attack.envs.metrics.perceptual import Lpips
 from video_attack.envs.victims.base import VictimError
 
@@ -110,8 +110,8 @@ def test_it_may_not_be_switched_on_or_off_or_changed_when_a_run_goes_on():
 
 def test_a_calibration_without_its_network_is_refused():
     with pytest.raises(ConfigError, match=r"lpips_linear=alex\.pth: .* lpips=\.\.\."):
-        check_setting(plain(lpips=None, lpips_linear="alex.pth"))
-    check_setting(plain(lpips="alexnet.pth", lpips_linear="alex.pth"))
+        check_setup(plain(lpips=None, lpips_linear="alex.pth"))
+    check_setup(plain(lpips="alexnet.pth", lpips_linear="alex.pth"))
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ def move_spaces(draw, flat):
     numbers = {"min_size": 1, "max_size": 4, "unique": True}
     config = GameConfig(
         grid=draw(st.integers(1, 5)),
-        draws=draw(st.integers(1, 3)),
+        variants=draw(st.integers(1, 3)),
         sizes=draw(st.lists(st.floats(0.01, 1), **numbers)),
         strengths=draw(st.lists(st.floats(0.1, 40), **numbers)),
         windows=draw(st.lists(st.integers(1, 20), **numbers)),
@@ -128,7 +128,7 @@ def test_only_a_fresh_stroke_is_shifted_within_its_cell():
 
 
 def test_what_a_distortion_does_not_have_is_no_choice():
-    config = GameConfig(draws=3)
+    config = GameConfig(variants=3)
     plain = moves_of(config, 8, bound=BoundConfig("none"))
     parts = dict(zip(SPATIAL, plain.spatial_parts, strict=True))
     assert [parts[key] for key in ("version", "scale", "orientation", "colour")] == [1] * 4

@@ -27,9 +27,9 @@ WHOLE = Region(slice(0, 8, 1), slice(0, SIZE), slice(0, SIZE))
 PLAIN = Paint(0, 0, 0, 0, 0)
 
 
-def numbered(clip, severity, rng, *, draw=0):
-    """A distortion whose draws differ by design; it clips nothing in dark clips."""
-    return (clip.astype(int) + 20 * (draw + 1)).astype(np.uint8)
+def numbered(clip, severity, rng, *, variant=0):
+    """A distortion whose variants differ by design; it clips nothing in dark clips."""
+    return (clip.astype(int) + 20 * (variant + 1)).astype(np.uint8)
 
 
 @pytest.mark.parametrize("kind", ["distortion", "none"])
@@ -51,10 +51,10 @@ def test_a_plain_distortion_is_painted_as_it_is(kind, distort):
 
 
 def test_versions_are_named_where_they_are_numbered_and_drawn_by_chance_where_not():
-    config, bound = GameConfig(draws=3), BoundConfig()
+    config, bound = GameConfig(variants=3), BoundConfig()
     assert Palette(functools.partial(numbered), bound, config).versions == 3
     clean, rng = DarkClips()[0].frames, np.random.default_rng(0)
-    versions = [numbered(clean, 5, rng, draw=draw) for draw in range(3)]
+    versions = [numbered(clean, 5, rng, variant=variant) for variant in range(3)]
     for distort, version, met in ((numbered, 1, {40}), (brighten, 0, {20, 40, 60})):
         palette, paint = Palette(distort, bound, config), PLAIN._replace(version=version)
         found = {float(palette.block(clean, versions, WHOLE, paint, rng).max()) for _ in range(30)}
@@ -62,9 +62,11 @@ def test_versions_are_named_where_they_are_numbered_and_drawn_by_chance_where_no
 
 
 @settings(deadline=None, max_examples=10)
-@given(seed=st.integers(0, 999), textures=st.booleans(), draws=st.integers(1, 2))
-def test_under_the_distortions_bound_clips_lie_between_clean_and_distorted(seed, textures, draws):
-    env = toy_env(textures=textures, draws=draws, budget=10, keep="always")
+@given(seed=st.integers(0, 999), textures=st.booleans(), variants=st.integers(1, 2))
+def test_under_the_distortions_bound_clips_lie_between_clean_and_distorted(
+    seed, textures, variants
+):
+    env = toy_env(textures=textures, variants=variants, budget=10, acceptance="always")
     for agent in env.possible_agents:
         env.action_space(agent).seed(seed)
     env.reset(seed=seed)
@@ -90,7 +92,7 @@ def test_textures_change_from_frame_to_frame_as_named():
 
 
 def test_each_draw_of_a_texture_is_another_kind():
-    kinds = [kind_of(draw) for draw in range(KINDS)]
+    kinds = [kind_of(variant) for variant in range(KINDS)]
     assert len(set(kinds)) == KINDS == len(SCALES) * len(ORIENTATIONS) * len(COLOURS)
     assert kind_of(KINDS + 3) == kinds[3]
 
@@ -132,11 +134,11 @@ def test_orientations_and_colours_are_what_they_are_called():
 
 
 @settings(deadline=None, max_examples=20)
-@given(seed=st.integers(0, 999), draw=st.integers(0, 2 * KINDS), eps=st.integers(0, 40))
-def test_the_texture_distortion_keeps_to_its_bound(seed, draw, eps):
+@given(seed=st.integers(0, 999), variant=st.integers(0, 2 * KINDS), eps=st.integers(0, 40))
+def test_the_texture_distortion_keeps_to_its_bound(seed, variant, eps):
     clip = DarkClips()[seed % 20].frames
-    found = texture(clip, 5, np.random.default_rng(seed), draw=draw, eps=eps)
+    found = texture(clip, 5, np.random.default_rng(seed), variant=variant, eps=eps)
     assert found.dtype == np.uint8 and found.shape == clip.shape
     assert np.abs(found.astype(int) - clip).max() <= eps
-    again = texture(clip, 5, np.random.default_rng(seed), draw=draw, eps=eps)
+    again = texture(clip, 5, np.random.default_rng(seed), variant=variant, eps=eps)
     assert np.array_equal(found, again)

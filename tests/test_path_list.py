@@ -32,11 +32,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make(
-    home: Path, text: str, part: Any = "test", classes: Any = CLASSES, **keys: Any
+    home: Path, text: str, split: Any = "test", classes: Any = CLASSES, **keys: Any
 ) -> PathList:
     (home / "list.csv").write_bytes(text.encode() if isinstance(text, str) else text)
     own = {"test": home / "list.csv", "disk_cache_gb": 0, **keys}
-    return PathList(part, SMALL, classes, **own)
+    return PathList(split, SMALL, classes, **own)
 
 
 def labels(data: PathList) -> dict[str, int]:
@@ -102,10 +102,10 @@ def test_columns_are_what_the_key_says(home: Path) -> None:
         ("val/c.mp4\n", r"line 1: expected path label, not 'val/c\.mp4'"),
         ("val 300 2\n", r"line 1: val is a folder of pictures"),  # MMAction2's rawframes
         ("val/c.mp4 1\nval/c.mp4 2\n", r"line 2: val/c\.mp4 has the label 2, and above 1"),
-        ("val/c.mp4 7\n", r"knows none of this part's 1 classes.*list 7.*model\.labels"),
+        ("val/c.mp4 7\n", r"knows none of this split's 1 classes.*list 7.*model\.labels"),
         ("label,youtube_id,time_start,time_end,split\n", "list of Kinetics' own: use dataset=kin"),
         (b"caf\xe9.mp4 0\n", "no text in UTF-8"),
-        ("", "part test of the list is empty"),
+        ("", "split test of the list is empty"),
     ],
 )
 def test_what_is_wrong_with_a_line_is_told(home: Path, text: Any, words: str) -> None:
@@ -123,20 +123,22 @@ def test_columns_that_tell_too_little(home: Path, columns: list[str]) -> None:
 
 
 def test_parts_are_their_lists_and_validation_is_cut_from_train(home: Path) -> None:
-    with pytest.raises(DatasetError, match=r"part train has no list: set dataset\.train"):
+    with pytest.raises(DatasetError, match=r"split train has no list: set dataset\.train"):
         make(home, lines(" "), "train")
-    with pytest.raises(DatasetError, match=r"part validation has no list|part train has no list"):
+    with pytest.raises(DatasetError, match=r"split validation has no list|split train has no list"):
         make(home, lines(" "), "validation")
     with pytest.raises(DatasetError, match=r"no list .*none: set dataset\.train"):
         make(home, lines(" "), train=home / "none")
     train = home / "train.txt"
     train.write_text(lines(" "))
-    parts = {
-        part: {f.id for f in make(home, lines(" "), part, train=train, validation_share=0.5).files}
-        for part in ("train", "validation", "test")
+    splits = {
+        split: {
+            f.id for f in make(home, lines(" "), split, train=train, validation_share=0.5).files
+        }
+        for split in ("train", "validation", "test")
     }
-    assert parts["test"] == set(FILES) == parts["train"] | parts["validation"]
-    assert parts["validation"] and not parts["train"] & parts["validation"]
+    assert splits["test"] == set(FILES) == splits["train"] | splits["validation"]
+    assert splits["validation"] and not splits["train"] & splits["validation"]
 
 
 def test_all_lists_tell_where_numbers_begin(home: Path) -> None:
@@ -179,7 +181,7 @@ def test_folders_of_numbers_are_places_in_the_scores(
     assert {f.name: f.label for f in data.files} == wanted
     first = folders[0]
     assert f"({first} is {CLASSES[wanted[first]]})" in caplog.text
-    with pytest.raises(DatasetError, match=r"none of this part's .* set model\.labels to a file"):
+    with pytest.raises(DatasetError, match=r"none of this split's .* set model\.labels to a file"):
         Folder("test", SMALL, CLASSES[:2], root=tmp_path, validation_share=0.0, test_share=1.0)
 
 

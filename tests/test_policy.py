@@ -35,7 +35,7 @@ def policy():
 
 @pytest.fixture
 def observations():
-    env = toy_env(draws=1)
+    env = toy_env(variants=1)
     views = [env.reset(seed=0)[0]]
     while env.agents:
         views.append(env.step({a: env.action_space(a).sample() for a in env.agents})[0])
@@ -97,7 +97,7 @@ def test_both_agents_see_the_clip(policy, observations):
 
 
 def test_it_brings_its_game_and_the_comparison_its_budget_norm_and_goal(policy):
-    rules = GameConfig(grid=9, budget=7, norm="l1", cleanup=3, target="2", keep="always")
+    rules = GameConfig(grid=9, budget=7, norm="l1", cleanup=3, target="2", acceptance="always")
     game = policy.game_under(rules)
     assert game == GameConfig(**RULES, budget=7, norm="l1", cleanup=3, target="2")
 

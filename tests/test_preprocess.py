@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.own_models import MEAN, STD, normalised
+from tests.custom_models import MEAN, STD, normalised
 from video_attack.envs.victims.base import VictimError
 from video_attack.envs.victims.preprocess import Preprocess, probabilities, run_in_pieces
 

@@ -12,7 +12,7 @@ from tests.commands import ROOT, composed
 from video_attack.agents.configs.command_line import prepare
 from video_attack.agents.configs.help_page import FRAGMENTS, fits, groups_of, help_page
 from video_attack.agents.core.build import accepted, locate
-from video_attack.agents.setup.setting import build_game
+from video_attack.agents.setup.attack_setup import build_game
 
 CONF = ROOT / "conf"
 COMMANDS = {
@@ -31,7 +31,7 @@ seed: 7
 clips: 99
 run_dir: mine
 dataset: {root: there, cache_mb: 3}
-model: {weights: null, size: 40, answers: topk}
+model: {weights: null, size: 40, feedback: topk}
 defence: {quality: 11}
 distortion: {severity: 2, boxes: 9}
 env: {budget: 12, reward: {query: 0.5}}
@@ -103,7 +103,7 @@ def test_every_choice_of_the_other_groups_composes_and_names_what_there_is(comma
             part = found["attacks"][path.stem] if group == "attack" else found[group]
             if part.get("_target_"):
                 names = accepted(locate(part["_target_"]))
-                own = set(part) - {"_target_", "severity", "answers", "top_k", "votes", "seed"}
+                own = set(part) - {"_target_", "severity", "feedback", "top_k", "votes", "seed"}
                 assert names is None or own <= set(names), f"{path}: {own - set(names)}"
 
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.arena_toys import plain, setting
+from tests.arena_toys import plain, setup
 from tests.toy_net import ToyNet
 from tests.toys import BrightnessVictim
 from video_attack.agents.core.errors import CheckpointError
@@ -27,12 +27,12 @@ def test_a_run_goes_on_only_with_the_victim_and_the_policy_that_it_began_with(tm
     policy = tmp_path / "policy.pt"
     policy.write_bytes(b"one")
     config = plain(checkpoint=str(policy))
-    built = setting(config, ToyNet(frames=8, size=16, short_side=16, seed=0))
+    built = setup(config, ToyNet(frames=8, size=16, short_side=16, seed=0))
     note_run(built, config, tmp_path)
     note_run(built, config, tmp_path)
     facts = json.loads((tmp_path / "run.json").read_text())
     assert facts["resumes"] == 1 and facts["seed"] == 0 and "numpy" in facts["versions"]
-    other = setting(config, ToyNet(frames=8, size=16, short_side=16, seed=1))
+    other = setup(config, ToyNet(frames=8, size=16, short_side=16, seed=1))
     with pytest.raises(CheckpointError, match="the victim is not the one"):
         note_run(other, config, tmp_path)
     policy.write_bytes(b"two")

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="lo
 ASK = (
     "import sys; from ray._raylet import GcsClient\n"
     "try: GcsClient(address=sys.argv[1]); print('answered')\n"
-    "except Exception as fault: print('refused', type(fault).__name__, fault)"
+    "except Exception as error: print('refused', type(error).__name__, error)"
 )
 
 
@@ -122,7 +122,7 @@ def test_a_folder_for_temporary_files_that_ray_cannot_use_is_named(monkeypatch) 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "auto", "nonsense"])
 def test_a_cluster_that_is_not_there_costs_one_sentence(address, monkeypatch, capfd) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    with pytest.raises(ConfigError, match="cannot be joined") as fault:
+    with pytest.raises(ConfigError, match="cannot be joined") as error:
         start_ray(address, None)
-    assert "\n" not in str(fault.value) and "ray start --head" in str(fault.value)
+    assert "\n" not in str(error.value) and "ray start --head" in str(error.value)
     assert "Traceback" not in capfd.readouterr().err

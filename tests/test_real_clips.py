@@ -45,8 +45,8 @@ def listed(rows: list[Row], dataset: str, split: str) -> set[tuple[str, str]]:
     }
 
 
-def found(*parts: Any) -> set[tuple[str, str]]:
-    return {(f.path.stem, plain(data.classes[f.label])) for data in parts for f in data.files}
+def found(*splits: Any) -> set[tuple[str, str]]:
+    return {(f.path.stem, plain(data.classes[f.label])) for data in splits for f in data.files}
 
 
 def test_every_frame_of_every_clip_is_found(rows: list[Row]) -> None:
@@ -61,17 +61,17 @@ def test_every_frame_of_every_clip_is_found(rows: list[Row]) -> None:
 def test_a_real_clip_cut_off_is_reported(rows: list[Row], dataset: str, tmp_path: Path) -> None:
     for row in [row for row in rows if row["dataset"] == dataset][:5]:
         whole = REAL / row["file"]
-        part = tmp_path / whole.name
-        part.write_bytes(whole.read_bytes()[: int(0.6 * whole.stat().st_size)])
+        split = tmp_path / whole.name
+        split.write_bytes(whole.read_bytes()[: int(0.6 * whole.stat().st_size)])
         with pytest.raises(BadClipError, match=r"cut off|end is missing"):
-            read_frames(part, SAMPLING)
+            read_frames(split, SAMPLING)
 
 
 def test_ucf101_follows_the_official_lists(rows: list[Row]) -> None:
     train, validation, test = (
-        Ucf101(part, SAMPLING, labels("ucf101"), root=REAL / "UCF-101",
+        Ucf101(split, SAMPLING, labels("ucf101"), root=REAL / "UCF-101",
                lists=REAL / "labels/ucfTrainTestlist", **OPTIONS)
-        for part in ("train", "validation", "test")
+        for split in ("train", "validation", "test")
     )  # fmt: skip
     assert found(test) == listed(rows, "UCF-101", "test01")
     assert found(train, validation) == listed(rows, "UCF-101", "train01")
@@ -83,9 +83,9 @@ def test_hmdb51_follows_the_official_lists(rows: list[Row], tmp_path: Path) -> N
     with zipfile.ZipFile(REAL / "labels/hmdb51_testTrainMulti_7030_splits.zip") as archive:
         archive.extractall(tmp_path)
     train, test = (
-        Hmdb51(part, SAMPLING, labels("hmdb51"), root=REAL / "hmdb51", lists=tmp_path,
+        Hmdb51(split, SAMPLING, labels("hmdb51"), root=REAL / "hmdb51", lists=tmp_path,
                validation_share=0.0, **OPTIONS)
-        for part in ("train", "test")
+        for split in ("train", "test")
     )  # fmt: skip
     assert found(test) == listed(rows, "HMDB-51", "test01")
     assert found(train) == listed(rows, "HMDB-51", "train01")
@@ -112,12 +112,12 @@ def test_kinetics_in_class_folders_and_by_list(rows: list[Row], tmp_path: Path) 
 
 
 def test_folder_and_files_take_them_too(rows: list[Row]) -> None:
-    parts = [
-        Folder(part, SAMPLING, labels("ucf101"), root=REAL / "UCF-101", disk_cache_gb=0)
-        for part in ("train", "validation", "test")
+    splits = [
+        Folder(split, SAMPLING, labels("ucf101"), root=REAL / "UCF-101", disk_cache_gb=0)
+        for split in ("train", "validation", "test")
     ]
     everything = listed(rows, "UCF-101", "test01") | listed(rows, "UCF-101", "train01")
-    assert found(*parts) == everything and sum(map(len, parts)) == len(everything)
+    assert found(*splits) == everything and sum(map(len, splits)) == len(everything)
     clip = REAL / "kinetics/flipping_pancake/flipping_a_pancake.mkv"
     data = GivenFiles("test", SAMPLING, labels("kinetics400"), paths=clip, disk_cache_gb=0)
     assert data.classes[data[0].label] == "flipping pancake"

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
+from tests.custom_models import KEYS, SCALE, example, net, smooth_clips
 from tests.http_servers import answer, serve
-from tests.own_models import KEYS, SCALE, example, net, smooth_clips
 from tests.test_endpoint import CLIPS, good, says
 from tests.test_endpoint import victim as endpoint
 from tests.videos import greys, write
@@ -23,10 +23,10 @@ from video_attack.envs.datasets.given import GivenFiles
 from video_attack.envs.datasets.video import read_frames
 from video_attack.envs.text_file import read_text
 from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.custom import one_line
 from video_attack.envs.victims.exported import Exported
 from video_attack.envs.victims.function import Function
 from video_attack.envs.victims.onnx_file import OnnxFile
-from video_attack.envs.victims.own import one_line
 from video_attack.envs.victims.torchscript import TorchScript
 from video_attack.envs.victims.weights import load_state
 
@@ -206,13 +206,13 @@ def test_videos_that_are_missing_are_left_out_by_every_data_set(tmp_path: Path) 
 def test_a_part_without_videos_gets_some_by_its_share(tmp_path: Path) -> None:
     for i in range(3):
         write(tmp_path / f"a/{i}.mkv", greys(8))
-    for part in ("test", "validation"):
-        key = f"{part}_share"
+    for split in ("test", "validation"):
+        key = f"{split}_share"
         options: dict[str, Any] = {"root": tmp_path, "disk_cache_gb": 0, "test_share": 0.0}
         options["validation_share"] = 0.0
-        with pytest.raises(DatasetError, match=rf"part {part} .* is empty.*dataset\.{key}"):
-            Folder(part, SMALL, ["a", "b"], **options)
-        assert len(Folder(part, SMALL, ["a", "b"], **{**options, key: 0.99})) == 3
+        with pytest.raises(DatasetError, match=rf"split {split} .* is empty.*dataset\.{key}"):
+            Folder(split, SMALL, ["a", "b"], **options)
+        assert len(Folder(split, SMALL, ["a", "b"], **{**options, key: 0.99})) == 3
 
 
 # Servers
@@ -255,7 +255,7 @@ def test_messages_of_the_command_line_reach_the_user_in_one_sentence(tmp_path: P
     command = [sys.executable, "evaluate.py", "attack=none", "clips=2"]
     for i, (keys, words) in enumerate((
         (["model=i3d", f"model.labels={tmp_path}/names.txt"], "at least two names"),
-        (["dataset=list"], "part test has no list: set dataset.test"),
+        (["dataset=list"], "split test has no list: set dataset.test"),
         (["dataset=folder", f"dataset.root={tmp_path}"], "no videos in folders below"),
     )):  # fmt: skip
         done = subprocess.run(

@@ -10,7 +10,7 @@ import numpy as np
 from conformance import AGENTS, play
 from toys import QuadrantVictim, quadrant_env, sample, toy_env
 
-from video_attack.envs.game.ledger import converse
+from video_attack.envs.game.ledger import run_batched
 from video_attack.envs.game.observation import flatten
 
 
@@ -33,14 +33,14 @@ def digest(env, seed):
 
 
 def digests():
-    env = quadrant_env(draws=2, target="random")
+    env = quadrant_env(variants=2, target="random")
     return [digest(env, seed) for seed in (3, 1, 4)]
 
 
 def test_a_seed_gives_the_same_episode_whatever_happened_before():
     fresh = digests()
     assert len(set(fresh)) == 3
-    env = quadrant_env(draws=2, target="random")
+    env = quadrant_env(variants=2, target="random")
     for _ in range(3):
         play(env)
     assert [digest(env, seed) for seed in (3, 1, 4)] == fresh
@@ -77,14 +77,18 @@ def test_many_environments_share_one_victim_call_and_play_as_alone():
         for env in envs:
             env.victim = victim
         rounds = 0
-        seen = dict(converse(victim, [env.reset_talk(i) for i, env in enumerate(envs)], width))
+        seen = dict(
+            run_batched(victim, [env.reset_coroutine(i) for i, env in enumerate(envs)], width)
+        )
         trace = [[flatten(seen[i][0]["spatial"])] for i in range(8)]
         for i, env in enumerate(envs):
             env.action_space("spatial").seed(i), env.action_space("temporal").seed(i)
         calls = victim.calls
         while active := [i for i, env in enumerate(envs) if env.agents]:
             steps = dict(
-                converse(victim, [envs[i].step_talk(sample(envs[i])) for i in active], width)
+                run_batched(
+                    victim, [envs[i].step_coroutine(sample(envs[i])) for i in active], width
+                )
             )
             for number, i in enumerate(active):
                 trace[i] += [flatten(steps[number][0]["spatial"]), steps[number][1]["spatial"]]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from toys import BrightnessVictim, QuadrantClips, QuadrantVictim, TornClips, brighten
 
-from video_attack.agents.attacks.base import Rules
+from video_attack.agents.attacks.base import ThreatModel
 from video_attack.agents.attacks.no_attack import NoAttack
 from video_attack.agents.evaluation.corruptions import classify_clips, describe, measure
 from video_attack.agents.report.figures.confusion import (
@@ -22,7 +22,7 @@ from video_attack.agents.report.figures.confusion import (
 )
 from video_attack.agents.report.figures.robustness import accuracy, corrupted, right, tables
 from video_attack.agents.report.layout import lay_out
-from video_attack.agents.setup.setting import Setting
+from video_attack.agents.setup.attack_setup import AttackSetup
 from video_attack.envs.clip import Clip
 from video_attack.envs.datasets.base import ClipDataset, DatasetError
 from video_attack.envs.game.config import GameConfig
@@ -51,19 +51,19 @@ def lighten(clip, severity, rng):
     return np.minimum(clip.astype(int) + 40 * severity, 255).astype(np.uint8)
 
 
-def setting(victim, dataset, distort=lighten):
+def setup(victim, dataset, distort=lighten):
     config = {"distortion": {"_target_": "package.lighten"}}
-    return Setting(config, victim, distort, 5, GameConfig(), _datasets={"test": dataset})
+    return AttackSetup(config, victim, distort, 5, GameConfig(), _datasets={"test": dataset})
 
 
 def run(victim, dataset, distort=lighten, severities=LEVELS, clips=0, seed=0, width=4):
     config = {"clips": clips, "seed": seed, "side_by_side": width}
-    return list(classify_clips(severities, setting(victim, dataset, distort), config))
+    return list(classify_clips(severities, setup(victim, dataset, distort), config))
 
 
 def test_accuracy_mpc_and_rpc_are_those_counted_by_hand(tmp_path):
     config = {"clips": 0, "seed": 0, "side_by_side": 4}
-    records = measure(LEVELS, setting(BrightnessVictim(), GreyClips()), config, tmp_path)
+    records = measure(LEVELS, setup(BrightnessVictim(), GreyClips()), config, tmp_path)
     hits = right(records)
     assert hits.sum(axis=0).tolist() == [5, 4, 3, 2, 1, 1]
     values = [value for value, *_ in accuracy(hits)]
@@ -122,7 +122,7 @@ def test_a_clip_that_cannot_be_read_is_left_out():
 def test_no_clips_is_said(tmp_path):
     config = {"clips": 0, "seed": 0, "side_by_side": 4}
     with pytest.raises(DatasetError, match="holds no clip"):
-        measure((), setting(BrightnessVictim(), TornClips(set(), clips=0)), config, tmp_path)
+        measure((), setup(BrightnessVictim(), TornClips(set(), clips=0)), config, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_no_clips_is_said(tmp_path):
 )
 def test_records_hold_what_the_victim_tells(answers, top_k, five, told):
     scores = np.array([[0.2, 0.1, 0.17, 0.05, 0.35, 0.13]], np.float32)
-    victim = SimpleNamespace(answers=answers, top_k=top_k)
+    victim = SimpleNamespace(feedback=answers, top_k=top_k)
     found = describe(visible(scores, answers, top_k)[0], 2, victim)
     probability = pytest.approx(0.17) if told else None
     assert found == {"prediction": 4, "top5": five, "probability": probability}
@@ -151,7 +151,7 @@ def test_top_five_is_left_open_where_the_victim_does_not_tell():
         line for line in tables(told, victim.classes, "lighten")[0].splitlines() if "mPC" in line
     )
     assert line.count("%") == 2
-    victim.answers = "label"
+    victim.feedback = "label"
     untold = run(victim, QuadrantClips(12))
     assert right(untold, top=5) is None
     assert np.array_equal(right(untold), right(told))
@@ -186,7 +186,7 @@ def test_a_confusion_of_nothing_is_refused(tmp_path):
 
 
 def test_severities_are_one_to_five_each_once():
-    rules = Rules(GameConfig(), lighten, severity=5, classes=3, frames=8)
+    rules = ThreatModel(GameConfig(), lighten, severity=5, classes=3, frames=8)
     assert NoAttack(rules, severities=[5, 1]).severities == (1, 5)
     for wrong in ([0, 1], [6], [2, 2]):
         with pytest.raises(ValueError, match="from 1 to 5, each once"):

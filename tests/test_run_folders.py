@@ -43,11 +43,11 @@ def holder(tmp_path):
 
 def test_a_second_process_is_refused_and_the_first_is_named(holder, tmp_path) -> None:
     with (
-        pytest.raises(FolderError, match=rf"in use by process {holder.pid} on .*since 20") as fault,
+        pytest.raises(FolderError, match=rf"in use by process {holder.pid} on .*since 20") as error,
         owned(tmp_path),
     ):
         pass
-    assert "\n" not in str(fault.value) and "run_dir" in str(fault.value)
+    assert "\n" not in str(error.value) and "run_dir" in str(error.value)
     assert (tmp_path / LOCK).exists(), "a refused process takes nothing away"
 
 

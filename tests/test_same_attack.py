@@ -15,13 +15,13 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from tests import own_models
+from tests import custom_models
+from tests.custom_models import CLASSES, KEYS, SCALE, logits
 from tests.http_servers import Reply, answer, serve
-from tests.own_models import CLASSES, KEYS, SCALE, logits
 from video_attack.agents.attacks.base import Attack, Task
 from video_attack.agents.attacks.play.random_moves import RandomMoves
 from video_attack.agents.configs.command_line import prepare
-from video_attack.agents.setup.setting import Setting, build_setting
+from video_attack.agents.setup.attack_setup import AttackSetup, build_setup
 from video_attack.envs.victims.base import Victim
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -30,21 +30,21 @@ FORMS = (
     "torchscript", "exported", "exported fixed", "onnx", "onnx fixed", "http scores",
     "http json", "http partial",
 )  # fmt: skip
-ANSWERS = ("scores", "topk", "label")
+FEEDBACK = ("scores", "topk", "label")
 
 
 def probabilities(clips: np.ndarray) -> np.ndarray:
     return logits(clips).double().softmax(dim=1).numpy()
 
 
-def partial(answers: str) -> Reply:
+def partial(feedback: str) -> Reply:
     """An endpoint that tells no more than is to be seen."""
 
     def found(clips: np.ndarray) -> dict[str, Any]:
         rows = probabilities(clips)
-        if answers == "scores":
+        if feedback == "scores":
             return {"scores": rows.tolist()}
-        if answers == "label":
+        if feedback == "label":
             return {"labels": rows.argmax(axis=1).tolist()}
         best = [np.argsort(-row)[:2] for row in rows]
         names = [f"class_{i:03d}" for i in range(CLASSES)]
@@ -59,16 +59,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The network in each kind of file, as model=... and model.path."""
     folder: Path = tmp_path_factory.mktemp("nets")
     found = {
-        "torchscript": own_models.save_torchscript(folder / "net.pt"),
-        "exported": own_models.save_exported(folder / "net.pt2"),
-        "exported fixed": own_models.save_exported(folder / "one.pt2", clips=1),
+        "torchscript": custom_models.save_torchscript(folder / "net.pt"),
+        "exported": custom_models.save_exported(folder / "net.pt2"),
+        "exported fixed": custom_models.save_exported(folder / "one.pt2", clips=1),
     }
     with contextlib.suppress(ImportError):
         import onnx  # noqa: F401 - without it the form is skipped below
         import onnxruntime  # noqa: F401
 
-        found["onnx"] = own_models.save_onnx(folder / "net.onnx")
-        found["onnx fixed"] = own_models.save_onnx(folder / "three.onnx", clips=3)
+        found["onnx"] = custom_models.save_onnx(folder / "net.onnx")
+        found["onnx fixed"] = custom_models.save_onnx(folder / "three.onnx", clips=3)
     return found
 
 
@@ -84,13 +84,13 @@ def composed(kind: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def setting(form: str, answers: str, files: dict[str, str], **game: Any) -> Iterator[Setting]:
+def setup(form: str, feedback: str, files: dict[str, str], **game: Any) -> Iterator[AttackSetup]:
     """What such a command line builds, on the clips and with the distortion of tests."""
     kind, _, rest = form.partition(" ")
-    keys: dict[str, Any] = {**KEYS, "answers": answers, "top_k": 2}
+    keys: dict[str, Any] = {**KEYS, "feedback": feedback, "top_k": 2}
     with contextlib.ExitStack() as stack:
         if kind == "http":
-            told = partial(answers if rest == "partial" else "scores")
+            told = partial(feedback if rest == "partial" else "scores")
             keys["url"] = stack.enter_context(serve(told)).url
             keys |= {
                 "classes": CLASSES,
@@ -98,7 +98,7 @@ def setting(form: str, answers: str, files: dict[str, str], **game: Any) -> Iter
                 "body": "json" if rest == "json" else "npy",
             }
         elif kind == "function":
-            keys["function"] = "tests.own_models.logits"
+            keys["function"] = "tests.custom_models.logits"
         elif form not in files:
             pytest.skip("onnx and onnxruntime are not installed")
         else:
@@ -107,9 +107,9 @@ def setting(form: str, answers: str, files: dict[str, str], **game: Any) -> Iter
         assert keys.keys() <= config["model"].keys()
         config["model"] |= keys
         config["env"] |= game
-        config["dataset"] = {"_target_": "tests.own_models.NetClips"}
+        config["dataset"] = {"_target_": "tests.custom_models.NetClips"}
         config["distortion"] = {"_target_": "tests.toys.brighten", "severity": 2}
-        yield build_setting(config)
+        yield build_setup(config)
 
 
 class Greedy(Attack):
@@ -144,14 +144,14 @@ def record(victim: Victim) -> list[str]:
     return asked
 
 
-def play(form: str, answers: str, files: dict[str, str], method: type[Attack]) -> dict[str, Any]:
+def play(form: str, feedback: str, files: dict[str, str], method: type[Attack]) -> dict[str, Any]:
     """Everything that an attack left behind."""
     # Moves that are kept if they pay or scaled to the boundary hang on the scores' last digits, in
     # which runtimes differ: random ones are all kept, and end at the flip.
-    game = {"keep": "always", "cleanup": 0} if method is RandomMoves else {}
-    with setting(form, answers, files, **game) as built:
+    game = {"acceptance": "always", "cleanup": 0} if method is RandomMoves else {}
+    with setup(form, feedback, files, **game) as built:
         asked = record(built.victim)
-        attack = method(built.rules())
+        attack = method(built.threat_model())
         found = {"asked": asked, "results": []}
         for number, result in attack.run_many(built.victim, built.dataset("test"), seed=1, width=4):
             ledger = result.ledger
@@ -173,15 +173,15 @@ def play(form: str, answers: str, files: dict[str, str], method: type[Attack]) -
 def reference(files: dict[str, str]) -> dict[Any, dict[str, Any]]:
     """The attacks on the function; the others are compared with it."""
     return {
-        (answers, method): play("function", answers, files, method)
-        for answers in ANSWERS
+        (feedback, method): play("function", feedback, files, method)
+        for feedback in FEEDBACK
         for method in (RandomMoves, Greedy)
     }
 
 
 @pytest.mark.parametrize("form", ["function", *FORMS])
 def test_same_scores(form: str, files: dict[str, str]) -> None:
-    with setting(form, "scores", files) as built:
+    with setup(form, "scores", files) as built:
         clips = np.stack([clip.frames for clip in built.dataset("test")])
         noise = np.random.default_rng(0).integers(0, 256, clips.shape, np.uint8)
         for some in (clips, noise, clips[:1]):
@@ -190,10 +190,10 @@ def test_same_scores(form: str, files: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("method", [RandomMoves, Greedy])
-@pytest.mark.parametrize("answers", ANSWERS)
-def test_the_comparison_means_something(reference, answers: str, method: type[Attack]) -> None:
+@pytest.mark.parametrize("feedback", FEEDBACK)
+def test_the_comparison_means_something(reference, feedback: str, method: type[Attack]) -> None:
     """Some attacks succeed early and not all do so at once, over several classes."""
-    found = reference[answers, method]
+    found = reference[feedback, method]
     firsts = [first for _, attacked, _, first, _, _ in found["results"] if attacked]
     assert len(firsts) == len(found["results"]) == 6
     assert len({first for first in firsts if first is not None}) >= 2
@@ -203,10 +203,10 @@ def test_the_comparison_means_something(reference, answers: str, method: type[At
 
 
 @pytest.mark.parametrize("method", [RandomMoves, Greedy])
-@pytest.mark.parametrize("answers", ANSWERS)
+@pytest.mark.parametrize("feedback", FEEDBACK)
 @pytest.mark.parametrize("form", FORMS)
 def test_same_attack_query_for_query(
-    form: str, answers: str, method: type[Attack], files, reference
+    form: str, feedback: str, method: type[Attack], files, reference
 ) -> None:
-    found = play(form, answers, files, method)
-    assert found == reference[answers, method]
+    found = play(form, feedback, files, method)
+    assert found == reference[feedback, method]

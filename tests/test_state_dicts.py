@@ -157,6 +157,6 @@ def test_nothing_in_a_file_is_run(tmp_path: Path, kind: type[Command]) -> None:
     torch.save({"model": TRAINED, "args": kind(tmp_path / "made")}, tmp_path / "a.pt")
     try:
         load_state(tmp_path / "a.pt")
-    except VictimError as fault:
-        assert "is not a checkpoint of plain tensors" in str(fault)
+    except VictimError as error:
+        assert "is not a checkpoint of plain tensors" in str(error)
     assert not (tmp_path / "made").exists()

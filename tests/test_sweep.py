@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import TOY_GAME, BrightnessVictim, DarkClips, brighten
 
-from video_attack.agents.attacks.base import Rules
+from video_attack.agents.attacks.base import ThreatModel
 from video_attack.agents.attacks.search.sweep import Sweep, boxes
 from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.config import GameConfig
@@ -42,7 +42,7 @@ def test_it_keeps_what_lowers_the_margin_and_stays_in_the_bound(bound):
 
     seen, victim, clip = [], Watched(), DarkClips()[0]
     game = GameConfig(**{**TOY_GAME, "budget": 60})
-    result = Sweep(Rules(game, brighten, 5, 3, 8, bound)).run(victim, clip)
+    result = Sweep(ThreatModel(game, brighten, 5, 3, 8, bound)).run(victim, clip)
     assert result.ledger.spent == victim.clips == len(seen)
     if bound.kind != "distortion":
         limits = bound.around(clip.frames, [clip.frames])
@@ -54,7 +54,7 @@ def test_it_keeps_what_lowers_the_margin_and_stays_in_the_bound(bound):
 
 def test_a_length_below_one_is_refused():
     with pytest.raises(ValueError, match="shortest=0"):
-        Sweep(Rules(GameConfig(), brighten, 5, 3, 8), shortest=0)
+        Sweep(ThreatModel(GameConfig(), brighten, 5, 3, 8), shortest=0)
 
 
 def test_rounds_start_anew_when_they_are_fine():

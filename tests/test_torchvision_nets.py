@@ -23,8 +23,8 @@ SMALL: dict[str, Any] = {"frames": 4, "size": 32, "short_side": None, "device": 
 
 try:
     import_video_models("this test")
-except VictimError as fault:
-    pytest.skip(str(fault), allow_module_level=True)
+except VictimError as error:
+    pytest.skip(str(error), allow_module_level=True)
 
 from torchvision.models import get_model_weights  # noqa: E402  # needs the import above
 

@@ -16,7 +16,7 @@ import yaml
 from tests.commands import ROOT, a_run, composed
 from tests.test_html_report import make_run, record
 from tests.toys import brighten, fresh_policy
-from video_attack.agents.attacks.base import Rules
+from video_attack.agents.attacks.base import ThreatModel
 from video_attack.agents.attacks.play.marl import Marl
 from video_attack.agents.audit import transfer, verify
 from video_attack.agents.core.errors import CheckpointError, PolicyError
@@ -33,7 +33,7 @@ from video_attack.envs.victims.weights import load_state
 
 VICTIMS = "video_attack.envs.victims"
 POPEN = {"_target_": "subprocess.Popen", "args": ["touch", "HIT"]}
-MODEL = {"name": None, "answers": "scores", "top_k": 5}
+MODEL = {"name": None, "feedback": "scores", "top_k": 5}
 FUNCTION = {
     "_target_": "video_attack.envs.victims.function.Function",
     "function": "os.system",
@@ -201,14 +201,14 @@ def test_a_policys_own_distortion_is_looked_at(tmp_path, target) -> None:
     distortion = {"_target_": target, "severity": 5}
     rules = {"game": game, "distort": gaussian_noise, "severity": 5, "classes": 3, "frames": 8}
     fresh_policy(game, distortion=distortion).save(tmp_path / "policy.pt")
-    assert Marl(Rules(**rules), tmp_path).game.grid == 4  # it is not used there
+    assert Marl(ThreatModel(**rules), tmp_path).game.grid == 4  # it is not used there
     fresh_policy(game, brighten, linf, distortion).save(tmp_path / "policy.pt")
     with pytest.raises(TrustError, match=target):
-        Marl(Rules(**rules, bound=linf), tmp_path)
+        Marl(ThreatModel(**rules, bound=linf), tmp_path)
     if target == dotted(brighten):
-        assert Marl(Rules(**rules, bound=linf, trust=True), tmp_path).game.grid == 4
+        assert Marl(ThreatModel(**rules, bound=linf, trust=True), tmp_path).game.grid == 4
         same = {**rules, "distort": brighten}  # what the command itself names
-        assert Marl(Rules(**same, bound=linf), tmp_path).game.grid == 4
+        assert Marl(ThreatModel(**same, bound=linf), tmp_path).game.grid == 4
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Protects UCF-101: official splits, no leaks between parts, labels in the victim's order."""
+"""Protects UCF-101: official splits, no leaks between splits, labels in the victim's order."""
 
 import logging
 import pickle
@@ -56,10 +56,10 @@ def broken(home: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(home, tmp_path / "ucf"))
 
 
-def make(home: Path, part: Any = "test", **options: Any) -> Ucf101:
+def make(home: Path, split: Any = "test", **options: Any) -> Ucf101:
     own = {"classes": CLASSES, "sampling": SMALL, "lists": home / "lists", "disk_cache_gb": 0}
     options = own | options
-    return Ucf101(part=part, root=home / "UCF-101", **options)
+    return Ucf101(split=split, root=home / "UCF-101", **options)
 
 
 def test_labels_index_the_victims_classes(home: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -78,10 +78,10 @@ def test_labels_index_the_victims_classes(home: Path, caplog: pytest.LogCaptureF
 @pytest.mark.parametrize("share", [0.15, 0.3, 0.5])
 def test_parts_are_disjoint_in_groups_and_complete(home: Path, share: float) -> None:
     groups = {}
-    for part in ("train", "validation", "test"):
-        ids = [file.id for file in make(home, part, validation_share=share).files]
-        groups[part] = {re.sub(r"_c\d+$", "", name) for name in ids}
-        assert len(ids) == 2 * len(groups[part])
+    for split in ("train", "validation", "test"):
+        ids = [file.id for file in make(home, split, validation_share=share).files]
+        groups[split] = {re.sub(r"_c\d+$", "", name) for name in ids}
+        assert len(ids) == 2 * len(groups[split])
     assert not groups["train"] & groups["validation"]
     assert not groups["test"] & (groups["train"] | groups["validation"])
     assert len(groups["validation"]) == 3 * round(7 * share)
@@ -98,9 +98,9 @@ def test_order_is_seeded_and_every_prefix_balanced(home: Path) -> None:
     assert whole == [file.id for file in make(home, seed=3).files]
     assert whole != [file.id for file in make(home, seed=4).files]
     for n in (1, 4, 9, 17):
-        part = make(home, seed=3, clips=n)
-        assert [file.id for file in part.files] == whole[:n]
-        counts = [sum(f.label == k for f in part.files) for k in range(3)]
+        split = make(home, seed=3, clips=n)
+        assert [file.id for file in split.files] == whole[:n]
+        counts = [sum(f.label == k for f in split.files) for k in range(3)]
         assert max(counts) - min(counts) <= 1
 
 
@@ -136,7 +136,7 @@ def test_missing_videos_are_an_error_unless_allowed(
         make(broken)
     assert len(make(broken, allow_missing=True)) == 17
     assert "1 of 18 videos are missing" in caplog.text
-    assert len(make(broken, "train")) > 0  # the other parts are whole
+    assert len(make(broken, "train")) > 0  # the other splits are whole
     shutil.rmtree(broken / "UCF-101")
     (broken / "UCF-101").mkdir()
     with pytest.raises(DatasetError, match=r"18 of 18 .*set dataset\.root"):
@@ -145,31 +145,31 @@ def test_missing_videos_are_an_error_unless_allowed(
 
 def test_missing_folders_say_where_to_get_them(broken: Path) -> None:
     with pytest.raises(DatasetError, match=r"testlist02\.txt.*crcv\.ucf\.edu"):
-        make(broken, split=2)
+        make(broken, fold=2)
     shutil.rmtree(broken / "UCF-101")
     with pytest.raises(DatasetError, match=r"no folder .*UCF101\.rar.*crcv\.ucf\.edu"):
         make(broken)
 
 
 def test_foreign_line_and_foreign_victim(broken: Path) -> None:
-    with pytest.raises(DatasetError, match="knows none of this part's 4 classes"):
+    with pytest.raises(DatasetError, match="knows none of this split's 4 classes"):
         make(broken, classes=["a", "b"])
     (broken / "lists/testlist01.txt").write_text("Archery/v_Archery_g01_c01.avi\nhello\n")
     with pytest.raises(DatasetError, match=r"testlist01\.txt, line 2: .*'hello'"):
         make(broken)
-    with pytest.raises(DatasetError, match="part validation of UCF-101 is empty"):
+    with pytest.raises(DatasetError, match="split validation of UCF-101 is empty"):
         make(broken, "validation", validation_share=0.0)
 
 
 @pytest.mark.parametrize(
     "option",
     [
-        {"split": 4},
+        {"fold": 4},
         {"validation_share": 1.0},
         {"clips": 0},
         {"cache_mb": -1},
         {"disk_cache_gb": -1},
-        {"part": "tests"},
+        {"split": "tests"},
         {"fill": True, "cache_mb": 0},
     ],
 )

@@ -45,7 +45,7 @@ size: 32  # side of the frames in pixels
 
 RUNS = {
     "plain": [],
-    "label": ["model.answers=label", "defence=none", "model.size=24"],
+    "label": ["model.feedback=label", "defence=none", "model.size=24"],
     "wrong key": ["model.dask=90"],
     "wrong file": ["model=misspelt"],
 }
@@ -100,7 +100,7 @@ def test_a_strangers_victim_is_attacked(name: str, home: Path, runs) -> None:
     ]  # fmt: skip
     assert all(1 < record["queries"] <= 20 for record in records)
     used = yaml.safe_load((home / name / "config.yaml").read_text())["model"]
-    assert (used["answers"], used["size"]) == {"plain": ("scores", 32), "label": ("label", 24)}[
+    assert (used["feedback"], used["size"]) == {"plain": ("scores", 32), "label": ("label", 24)}[
         name
     ]
 

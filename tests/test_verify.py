@@ -19,7 +19,7 @@ from video_attack.envs.metrics.norms import norms
 
 TRUST = "trust=true"  # the victim is of tests
 CONFIG = {
-    "model": {"_target_": "tests.toys.BrightnessVictim", "answers": "scores", "top_k": 5},
+    "model": {"_target_": "tests.toys.BrightnessVictim", "feedback": "scores", "top_k": 5},
     "defence": {"_target_": None},
     "bound": {"eps": 200},
 }
@@ -219,7 +219,7 @@ def test_it_shares_nothing_with_what_it_checks():
         "from video_attack.agents.core.errors import USER_ERRORS",
         "from video_attack.agents.core.trust import inside, vet",
         "from video_attack.agents.evaluation.codec_in_loop import parse_codec",
-        "from video_attack.agents.setup.setting import make_victim",
+        "from video_attack.agents.setup.attack_setup import make_victim",
         "from video_attack.envs.text_file import read_text",
         "from video_attack.envs.victims.base import Victim",
     ]
@@ -248,14 +248,14 @@ def curve(made, **changes):
 )
 def test_a_false_curve_is_found(run, changes, words):
     falsify(run, **curve(run, **changes))
-    faults = verify.verify(run, BrightnessVictim(), {**CONFIG, "env": {"norm": "l2"}})[1]
-    assert ([words is not None]) == [bool(faults)]
-    assert words is None or words in faults[0]
+    problems = verify.verify(run, BrightnessVictim(), {**CONFIG, "env": {"norm": "l2"}})[1]
+    assert ([words is not None]) == [bool(problems)]
+    assert words is None or words in problems[0]
 
 
 def test_a_curve_of_another_norm_may_end_below_but_not_above_the_stored_clip(run):
     falsify(run, **curve(run, _2=[None, 0.001]))
     assert verify.verify(run, BrightnessVictim(), {**CONFIG, "env": {"norm": "linf"}})[1] == []
     falsify(run, **curve(run, _0=[None, 2000.0], _1=[None, 1500.0], _2=[None, 1000.0]))
-    faults = verify.verify(run, BrightnessVictim(), CONFIG)[1]
-    assert "ends at 1000.0, above the stored clip's" in faults[0]
+    problems = verify.verify(run, BrightnessVictim(), CONFIG)[1]
+    assert "ends at 1000.0, above the stored clip's" in problems[0]

@@ -49,16 +49,16 @@ def test_pettingzoo_parallel_seed(variant):
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
 def test_conformance_over_many_episodes(variant):
     strong = {"strengths": [32.0, 96.0], "windows": [4, 8]}
-    env = toy_env(budget=8, cleanup=2, draws=2, **strong, **variant)
+    env = toy_env(budget=8, cleanup=2, variants=2, **strong, **variant)
     ends = [play(env, seed)[1] for seed in [*range(60), *[None] * 15]]
     assert 0 < sum(ends) < len(ends), "both ways to end must have been seen"
 
 
-@pytest.mark.parametrize("answers", ["topk", "label"])
+@pytest.mark.parametrize("feedback", ["topk", "label"])
 @pytest.mark.parametrize("target", ["none", "random", "2"])
 @pytest.mark.parametrize("norm", ["l1", "l0", "linf"])
-def test_conformance_under_each_threat_model(answers, target, norm):
-    env = quadrant_env(answers=answers, top_k=2, target=target, norm=norm, budget=8)
+def test_conformance_under_each_threat_model(feedback, target, norm):
+    env = quadrant_env(feedback=feedback, top_k=2, target=target, norm=norm, budget=8)
     for seed in range(4):
         play(env, seed)
 

@@ -74,7 +74,7 @@ def test_a_probe_can_be_seen_on_whole_levels(target):
     bound = Bound.linf(grey_clip().frames, 120)  # wide, so that no tail is cut
     for keys, least, most in (
         ({}, 1.9, 2.1),  # the published 0.46 levels here are raised
-        ({"least_levels": 0.1, "probe": 1.0}, 4.4, 4.8),  # 255 / sqrt(32 * 32 * 3)
+        ({"min_levels": 0.1, "probe": 1.0}, 4.4, 4.8),  # 255 / sqrt(32 * 32 * 3)
     ):
         request = next(make(target, eps=120, **keys).moves(task_of(bound)))
         assert request.shape == (3, *bound.clean.shape)
@@ -182,7 +182,7 @@ def test_constants_are_the_published_ones():
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), list(itertools.product(["probe", "least_levels", "step"], [0, -1.0]))
+    ("key", "value"), list(itertools.product(["probe", "min_levels", "step"], [0, -1.0]))
 )
 def test_constants_out_of_range_are_named(key, value):
     with pytest.raises(ConfigError, match=f"{key}=.*must be above 0"):

@@ -5,7 +5,7 @@ from video_attack.envs.clip import Sampling
 
 
 class ToyDataset(DarkClips):
-    """The same clips in every part."""
+    """The same clips in every split."""
 
-    def __init__(self, part: str, sampling: Sampling, classes: tuple[str, ...]) -> None:
+    def __init__(self, split: str, sampling: Sampling, classes: tuple[str, ...]) -> None:
         super().__init__(clips=20, frames=sampling.frames, size=sampling.size)

@@ -42,24 +42,24 @@ class ToyNet(NetVictim):
 
 
 class Colours(ClipDataset):
-    """Noisy clips, a little redder, greener or bluer; one of the train part cannot be read."""
+    """Noisy clips, a little redder, greener or bluer; one of the train split cannot be read."""
 
     own = ("red", "green", "blue")
 
     def __init__(
-        self, part: str, sampling: Sampling, classes: Sequence[str] | None, clips: int = 24
+        self, split: str, sampling: Sampling, classes: Sequence[str] | None, clips: int = 24
     ) -> None:
-        self.part, self.sampling, self.clips = part, sampling, clips
+        self.split, self.sampling, self.clips = split, sampling, clips
         self.classes = tuple(classes or self.own)
 
     def __len__(self) -> int:
         return self.clips
 
     def __getitem__(self, index: int) -> Clip:
-        if self.part == "train" and index == 7:
+        if self.split == "train" and index == 7:
             raise BadClipError("train-7.avi cannot be decoded")
-        rng = np.random.default_rng([range(self.clips)[index], len(self.part)])
+        rng = np.random.default_rng([range(self.clips)[index], len(self.split)])
         side = self.sampling.size
         frames = rng.integers(60, 120, (self.sampling.frames, side, side, 3), np.uint8)
         frames[..., index % 3] += 25
-        return Clip(frames, self.classes.index(self.own[index % 3]), f"{self.part}-{index}")
+        return Clip(frames, self.classes.index(self.own[index % 3]), f"{self.split}-{index}")

@@ -157,10 +157,10 @@ def toy_env(
 ) -> VideoAttackEnv:
     """The environment on toys; keywords that are no arguments of it are rules of the game.
 
-    `answers` and `top_k` are the victim's.
+    `feedback` and `top_k` are the victim's.
     """
     victim = victim or BrightnessVictim()
-    victim.answers = kwargs.pop("answers", victim.answers)
+    victim.feedback = kwargs.pop("feedback", victim.feedback)
     victim.top_k = kwargs.pop("top_k", victim.top_k)
     own = {"severity", "bound", "flat_obs", "flat_actions", "render_mode", "distort"}
     arguments = {key: kwargs.pop(key) for key in own & kwargs.keys()}

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tests.attack_toys import darken
-from video_attack.agents.attacks.base import Rules
+from video_attack.agents.attacks.base import ThreatModel
 from video_attack.envs.clip import Clip
 from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.config import GameConfig
@@ -54,9 +54,9 @@ def held(victim: Linear, gap: float = 0.05) -> Clip:
     raise AssertionError("no such clip")
 
 
-def linear_rules(budget: int, bound: BoundConfig, **game: object) -> Rules:
+def linear_rules(budget: int, bound: BoundConfig, **game: object) -> ThreatModel:
     """Rules for the linear network."""
     config = GameConfig(
         **{"grid": 4, "budget": budget, "sizes": [0.25], "windows": [2], **game}  # type: ignore[arg-type]
     )
-    return Rules(config, darken, 5, 3, T, bound)
+    return ThreatModel(config, darken, 5, 3, T, bound)

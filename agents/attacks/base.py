@@ -17,8 +17,8 @@ from video_attack.envs.clip import Clip, Frames
 from video_attack.envs.game.bound import Bound, BoundConfig
 from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.episode import choose_goal, open_ledger
-from video_attack.envs.game.ledger import BudgetExhausted, Ledger, Talk, converse
-from video_attack.envs.game.palette import Distort, distorted_draws
+from video_attack.envs.game.ledger import BudgetExhausted, Ledger, QueryCoroutine, run_batched
+from video_attack.envs.game.palette import Distort, distorted_variants
 from video_attack.envs.game.threat import Goal
 from video_attack.envs.metrics.norms import sizes
 from video_attack.envs.victims.base import Scores, Victim
@@ -27,7 +27,7 @@ Proposals = Generator[Frames, Scores, None]
 
 
 @dataclass(frozen=True)
-class Rules:
+class ThreatModel:
     """What all attacks of one comparison share.
 
     Attributes:
@@ -94,7 +94,7 @@ class AttackResult:
 
 
 class Attack(ABC):
-    """A method; a subclass writes `moves` and takes its own constants after `rules`.
+    """A method; a subclass writes `moves` and takes its own constants after `threat_model`.
 
     Attributes:
         name: how tables call it.
@@ -105,8 +105,8 @@ class Attack(ABC):
     name: str
     shrinks: bool = True
 
-    def __init__(self, rules: Rules) -> None:
-        self.rules = rules
+    def __init__(self, threat_model: ThreatModel) -> None:
+        self.threat_model = threat_model
 
     @abstractmethod
     def moves(self, task: Task) -> Proposals:
@@ -135,16 +135,16 @@ class Attack(ABC):
         A clip's result depends on its own id and the seed, not on its neighbours.
         """
         self.meet(victim)
-        return converse(victim, (self._talk(victim, clip, seed) for clip in clips), width)
+        return run_batched(victim, (self._coroutine(victim, clip, seed) for clip in clips), width)
 
-    def _talk(self, victim: Victim, clip: Clip, seed: int) -> Talk[AttackResult]:
+    def _coroutine(self, victim: Victim, clip: Clip, seed: int) -> QueryCoroutine[AttackResult]:
         rng = np.random.default_rng([seed, zlib.crc32(clip.id.encode())])
-        game = self.rules.game
-        goal = choose_goal(clip.label, self.rules.classes, game.target, rng)
-        goal = replace(goal, beyond=self.rules.margin) if goal else None
+        game = self.threat_model.game
+        goal = choose_goal(clip.label, self.threat_model.classes, game.target, rng)
+        goal = replace(goal, beyond=self.threat_model.margin) if goal else None
         ledger = open_ledger(clip, goal or Goal(clip.label), game, victim)
         clean = (yield ledger, clip.frames[None])[0]
-        assert ledger.clean_scores is not None  # settled with the answer just above
+        assert ledger.clean_scores is not None  # judged with the answer just above
         if goal is None or int(np.argmax(ledger.clean_scores)) != clip.label:
             return AttackResult(False, ledger, {})
         task = self._task(ledger, clean, rng)
@@ -157,7 +157,7 @@ class Attack(ABC):
         full = sizes(clip.frames, task.bound.farthest())
         return AttackResult(True, ledger, task.notes, task.reward, full)
 
-    def _hold(self, task: Task, moves: Proposals, shrinks: bool) -> Talk[None]:
+    def _hold(self, task: Task, moves: Proposals, shrinks: bool) -> QueryCoroutine[None]:
         """Ask about what is proposed, until it ends or must: see `moves`."""
         ledger = task.ledger
 
@@ -180,9 +180,11 @@ class Attack(ABC):
         moves.close()
 
     def _over(self, ledger: Ledger) -> bool:
-        return ledger.cleaned_up(self.rules.game.cleanup) or not ledger.left
+        return ledger.cleaned_up(self.threat_model.game.cleanup) or not ledger.left
 
     def _task(self, ledger: Ledger, clean: NDArray[np.float32], rng: np.random.Generator) -> Task:
-        rules, frames = self.rules, ledger.clip.frames
-        distorted = distorted_draws(rules.distort, frames, rules.severity, rules.game.draws, rng)
-        return Task(ledger, clean, distorted, rules.bound.around(frames, distorted), rng)
+        threat_model, frames = self.threat_model, ledger.clip.frames
+        distorted = distorted_variants(
+            threat_model.distort, frames, threat_model.severity, threat_model.game.variants, rng
+        )
+        return Task(ledger, clean, distorted, threat_model.bound.around(frames, distorted), rng)

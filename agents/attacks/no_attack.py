@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.base import Attack, Proposals, Task, ThreatModel
 
 
 class NoAttack(Attack):
     """Asks about nothing but the clean clip.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         severities: of the distortion, which `agents.evaluation.corruptions` puts on whole clips.
 
     Raises:
@@ -19,8 +19,8 @@ class NoAttack(Attack):
     name = "none"
     shrinks = False
 
-    def __init__(self, rules: Rules, *, severities: Sequence[int] = ()) -> None:
-        super().__init__(rules)
+    def __init__(self, threat_model: ThreatModel, *, severities: Sequence[int] = ()) -> None:
+        super().__init__(threat_model)
         if len(set(severities)) != len(severities) or not set(severities) <= {1, 2, 3, 4, 5}:
             raise ValueError(f"severities={list(severities)}: choose from 1 to 5, each once")
         self.severities = tuple(sorted(severities))

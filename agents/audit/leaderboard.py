@@ -125,8 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         cells = load(options.records, page)
         write_whole(page, board_page(cells).encode())
         write_whole(out / "leaderboard.md", board_markdown(cells).encode())
-    except (OSError, ValueError) as fault:
-        sys.exit(f"error: {fault}")
+    except (OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
     print(f"to look at: {page}\nfor a README: {out / 'leaderboard.md'}")
 
 

@@ -33,10 +33,10 @@ def read(files: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
             try:
                 record = json.loads(line)
                 found.setdefault(record["attack"], {})[record["id"]] = record
-            except (json.JSONDecodeError, KeyError, TypeError) as fault:
+            except (json.JSONDecodeError, KeyError, TypeError) as error:
                 raise ValueError(
                     f"{file}, line {number} is no record of a clip: give a run's records.jsonl"
-                ) from fault
+                ) from error
     if not found:
         raise ValueError("the files hold no record: give a run's records.jsonl")
     return {name: in_clip_order(records.values()) for name, records in found.items()}
@@ -56,8 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = read(options.records)
         if options.first not in (None, *found):
             raise ValueError(f"--first {options.first}: there are {', '.join(found)}")
-    except (OSError, ValueError) as fault:
-        sys.exit(f"error: {fault}")
+    except (OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
     if options.first:
         found = {options.first: found[options.first], **found}
     rows = [row(name, records) for name, records in found.items()]

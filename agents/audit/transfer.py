@@ -21,7 +21,7 @@ from video_attack.agents.core.shell import open_shell
 from video_attack.agents.core.trust import CONF
 from video_attack.agents.report.layout import lay_out
 from video_attack.agents.report.run_files import read_clip
-from video_attack.agents.setup.setting import make_victim
+from video_attack.agents.setup.attack_setup import make_victim
 from video_attack.envs.metrics.rates import clopper_pearson
 from video_attack.envs.victims.base import Victim
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from video_attack.agents.core.errors import USER_ERRORS
 from video_attack.agents.core.trust import inside, vet
 from video_attack.agents.evaluation.codec_in_loop import parse_codec
-from video_attack.agents.setup.setting import make_victim
+from video_attack.agents.setup.attack_setup import make_victim
 from video_attack.envs.text_file import read_text
 from video_attack.envs.victims.base import Victim
 
@@ -92,20 +92,20 @@ def verify(folder: Path, victim: Victim, config: Mapping[str, Any]) -> tuple[str
     asker = Asker(victim, folder)
     kept = KEPT.get((config.get("env") or {}).get("norm", ""))
     bound = config.get("bound") or {}
-    faults: list[str] = [] if records else ["records.jsonl holds no record"]
+    problems: list[str] = [] if records else ["records.jsonl holds no record"]
     lines = [["attack", "records", "attacked", "successes", "verified"]]
     for attack in dict.fromkeys(str(record["attack"]) for record in records):
         own = [record for record in records if str(record["attack"]) == attack]
         verified = 0
         for record in own:
             wrong = [*disagreements(record, asker, bound), *kept_disagreements(record, kept)]
-            faults += [f"{attack}, clip {record['id']}: {sentence}" for sentence in wrong]
+            problems += [f"{attack}, clip {record['id']}: {sentence}" for sentence in wrong]
             verified += bool(record["success"]) and not wrong
         twice = [clip for clip, n in Counter(record["id"] for record in own).items() if n > 1]
-        faults += [f"{attack}, clip {clip}: has more than one record" for clip in twice]
+        problems += [f"{attack}, clip {clip}: has more than one record" for clip in twice]
         numbers = [len(own), *(sum(r[k] for r in own) for k in ("attacked", "success")), verified]
         lines.append([attack, *map(str, numbers)])
-    return align(lines), faults
+    return align(lines), problems
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -117,8 +117,8 @@ def read_records(path: Path) -> Iterator[Record]:
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as fault:
-            raise ValueError(f"line {number} of {path.name} is no JSON: {fault.msg}") from fault
+        except json.JSONDecodeError as error:
+            raise ValueError(f"line {number} of {path.name} is no JSON: {error.msg}") from error
         missing = {"attack", "id", "attacked", "success"} - record.keys()
         if missing:
             raise ValueError(f"line {number} of {path.name} lacks {', '.join(sorted(missing))}")
@@ -133,8 +133,8 @@ def disagreements(record: Record, asker: Asker, bound: Mapping[str, Any]) -> Ite
             yield from file_disagreements(record, asker, bound)
     except KeyError as missing:
         yield f"the record lacks {missing}"
-    except (OSError, ValueError, av.error.FFmpegError) as fault:
-        yield f"its files cannot be checked ({fault})"
+    except (OSError, ValueError, av.error.FFmpegError) as error:
+        yield f"its files cannot be checked ({error})"
 
 
 def count_disagreements(record: Record, classes: Sequence[str]) -> Iterator[str]:
@@ -253,12 +253,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.trust == "trust=false":
             for group in ("model", "defence"):
                 vet(group, config[group], folder / "config.yaml")
-        table, faults = verify(folder, make_victim(config), config)
-    except (OSError, ValueError, yaml.YAMLError, *USER_ERRORS) as fault:
-        sys.exit(f"error: {folder} cannot be verified ({fault})")
-    print(table, *faults, sep="\n")
-    print(f"{len(faults)} disagreements" if faults else "all records agree with their files")
-    return int(bool(faults))
+        table, problems = verify(folder, make_victim(config), config)
+    except (OSError, ValueError, yaml.YAMLError, *USER_ERRORS) as error:
+        sys.exit(f"error: {folder} cannot be verified ({error})")
+    print(table, *problems, sep="\n")
+    print(f"{len(problems)} disagreements" if problems else "all records agree with their files")
+    return int(bool(problems))
 
 
 if __name__ == "__main__":

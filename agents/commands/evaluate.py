@@ -17,7 +17,7 @@ from video_attack.agents.evaluation.arena import contenders
 from video_attack.agents.evaluation.corruptions import measure
 from video_attack.agents.evaluation.metadata import note_run
 from video_attack.agents.evaluation.runner import evaluate
-from video_attack.agents.setup.setting import build_setting
+from video_attack.agents.setup.attack_setup import build_setup
 
 
 @hydra.main(version_base=None, config_path=str(CONF), config_name="evaluate")
@@ -27,13 +27,13 @@ def main(config: DictConfig) -> None:
     with opened(config) as (plain, folder):
         if plain["threads"]:
             torch.set_num_threads(plain["threads"])
-        setting = build_setting(plain)
-        attacks = contenders(setting, plain)
-        note_run(setting, plain, folder)
+        setup = build_setup(plain)
+        attacks = contenders(setup, plain)
+        note_run(setup, plain, folder)
         if isinstance(attacks[0].method, NoAttack):
-            measure(attacks[0].method.severities, setting, plain, folder)
+            measure(attacks[0].method.severities, setup, plain, folder)
         else:
-            evaluate(attacks, setting, plain, folder, resume=plain["resume"])
+            evaluate(attacks, setup, plain, folder, resume=plain["resume"])
 
 
 def run() -> None:

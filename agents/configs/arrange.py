@@ -39,11 +39,11 @@ def arrange(command: str, arguments: Sequence[str]) -> list[str]:
         return list(arguments)
     given = [readable(argument, options.multirun) for argument in options.overrides]
     if not options.multirun:  # each job of a sweep is arranged as a command of its own
-        given = settle(command, given, options)
+        given = spell_out(command, given, options)
     return replaced(arguments, options.overrides, given)
 
 
-def settle(command: str, given: Sequence[str], options: Namespace) -> list[str]:
+def spell_out(command: str, given: Sequence[str], options: Namespace) -> list[str]:
     """Overrides of one run, spelt out: lists of attacks, whole numbers, and what a checkpoint brings."""
     given = whole_numbers(command, [parse(argument) for argument in given])
     if command == "evaluate":

@@ -114,9 +114,9 @@ def read_settings(checkpoint: str) -> tuple[Path, dict[str, Any]]:
         return file, {}
     try:
         values = yaml.load(file.read_text(encoding="utf-8"), PlainLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as fault:
-        reason = " ".join(str(fault).split())
-        raise CheckpointError(f"{file} is no configuration of a run ({reason})") from fault
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{file} is no configuration of a run ({reason})") from error
     if not isinstance(values, dict) or not all(
         isinstance(values.get(group, {}), dict) for group in CARRIED
     ):

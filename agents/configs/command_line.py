@@ -30,7 +30,7 @@ from video_attack.agents.core.errors import (
     in_words,
 )
 from video_attack.agents.core.files import write_whole
-from video_attack.agents.setup.setting import check_setting
+from video_attack.agents.setup.attack_setup import check_setup
 from video_attack.envs.datasets.base import DatasetError
 from video_attack.envs.victims.base import VictimError
 
@@ -87,7 +87,7 @@ def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
             f"the settings of checkpoint={plain['checkpoint']} were not looked up: name it in the "
             "command itself"
         )
-    check_setting(plain)
+    check_setup(plain)
     record = folder / RECORD
     there = begun(folder)
     if there and not record.exists():
@@ -126,7 +126,7 @@ def refuse_changes(new: dict[str, Any], old: dict[str, Any], path: str = "") -> 
         "examples",
         "side_by_side",
         "threads",
-        "keep",
+        "keep_checkpoints",
         "cluster",
         "workers",
         "worker_gpus",
@@ -156,11 +156,11 @@ def plain_errors() -> Iterator[None]:
     """End with one sentence, not a traceback, on what a user can mend."""
     try:
         yield
-    except (HydraException, OmegaConfBaseException) as fault:
-        sys.exit(f"error: {explain(fault, (*EXPECTED, OSError))}")
-    except OSError as fault:
-        sys.exit(f"error: {in_words(fault)}")
-    except EXPECTED as fault:
-        sys.exit(f"error: {fault}")
+    except (HydraException, OmegaConfBaseException) as error:
+        sys.exit(f"error: {explain(error, (*EXPECTED, OSError))}")
+    except OSError as error:
+        sys.exit(f"error: {in_words(error)}")
+    except EXPECTED as error:
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("stopped; it goes on with resume=true")

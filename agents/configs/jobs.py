@@ -67,9 +67,9 @@ def sweep(
                 sys.exit(f"{end}; run {number} of the sweep {folder} was stopped{left}")
             if end.code:
                 failed.append(f"{number} ({names[number]}): {str(end).removeprefix('error: ')}")
-        except Exception as fault:  # a bug of one run's component is no reason to lose the others
+        except Exception as error:  # a bug of one run's component is no reason to lose the others
             logging.getLogger(__name__).exception("run %d failed", number)
-            failed.append(f"{number} ({names[number]}): {type(fault).__name__}: {fault}")
+            failed.append(f"{number} ({names[number]}): {type(error).__name__}: {error}")
     if failed:
         raise IncompleteError(
             f"{len(failed)} of {len(jobs)} runs failed, the others are in {folder}: {'; '.join(failed)}"

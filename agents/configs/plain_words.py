@@ -23,18 +23,18 @@ KINDS = {  # by what OmegaConf says of a value that it refuses
 }
 
 
-def explain(fault: BaseException, ours: tuple[type[BaseException], ...] = ()) -> str:
+def explain(error: BaseException, ours: tuple[type[BaseException], ...] = ()) -> str:
     """One sentence for an error of Hydra or OmegaConf.
 
     Args:
-        fault: the error.
-        ours: errors whose message already says what to do; one that lies behind `fault` speaks.
+        error: the error.
+        ours: errors whose message already says what to do; one that lies behind `error` speaks.
     """
-    chain = list(causes(fault))
+    chain = list(causes(error))
     for cause in chain:
         if isinstance(cause, ours) and not isinstance(cause, HydraException):
             return str(cause)
-    said = " ".join(str(fault).split())
+    said = " ".join(str(error).split())
     for cause in chain:
         if isinstance(cause, MissingConfigException):
             return _no_choice(cause) or said
@@ -42,26 +42,26 @@ def explain(fault: BaseException, ours: tuple[type[BaseException], ...] = ()) ->
             return f"{cause.full_key} has no value: add {cause.full_key}=... to the command"
         if isinstance(cause, OmegaConfBaseException):
             return _of_a_key(cause, chain[0])
-    return _of_hydra(fault)
+    return _of_hydra(error)
 
 
-def causes(fault: BaseException | None) -> Iterator[BaseException]:
+def causes(error: BaseException | None) -> Iterator[BaseException]:
     """An error, what caused it, what caused that, and so on."""
-    while fault is not None:
-        yield fault
-        fault = fault.__cause__ or fault.__context__
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
-def _of_a_key(fault: OmegaConfBaseException, outer: BaseException) -> str:
+def _of_a_key(error: OmegaConfBaseException, outer: BaseException) -> str:
     """A sentence on a key that is unknown or has a value that it does not take."""
-    key, parent = fault.full_key or str(fault.key), fault.parent_node
-    if isinstance(parent, DictConfig) and fault.key not in parent and not _interpolated(fault):
+    key, parent = error.full_key or str(error.key), error.parent_node
+    if isinstance(parent, DictConfig) and error.key not in parent and not _interpolated(error):
         allowed = ", ".join(sorted(map(str, parent.keys())))
         return f"unknown key {key!r}; allowed here: {allowed}"
     given = re.search(r"Error merging override (.*)", str(outer))
     what = given[1].lstrip("+") if given else key
-    reason = _first_line(str(fault.msg))
-    if isinstance(fault, ValidationError):
+    reason = _first_line(str(error.msg))
+    if isinstance(error, ValidationError):
         value = re.search(r"Value '(.*?)'", reason)
         shown = what if given else f"{key}={value[1]}" if value else key
         for words, kind in KINDS.items():
@@ -71,23 +71,23 @@ def _of_a_key(fault: OmegaConfBaseException, outer: BaseException) -> str:
     return f"{what}: {reason[:1].lower()}{reason[1:]}"
 
 
-def _interpolated(fault: OmegaConfBaseException) -> bool:
-    return "nterpolation" in type(fault).__name__
+def _interpolated(error: OmegaConfBaseException) -> bool:
+    return "nterpolation" in type(error).__name__
 
 
-def _no_choice(fault: MissingConfigException) -> str:
+def _no_choice(error: MissingConfigException) -> str:
     """A sentence on a choice of a group that is not there."""
-    found = re.search(r"Could not find '([^']*)/([^'/]*)'", str(fault))
+    found = re.search(r"Could not find '([^']*)/([^'/]*)'", str(error))
     if not found:
         return ""
     group, name = found[1], found[2] or "(nothing)"
-    options = [option for option in fault.options or () if option != NAME]
+    options = [option for option in error.options or () if option != NAME]
     return f"{group}={name}: there is no such choice; {group} is one of {', '.join(options)}"
 
 
-def _of_hydra(fault: BaseException) -> str:
+def _of_hydra(error: BaseException) -> str:
     """A sentence of Hydra's with what follows it left out, and the commonest ones in other words."""
-    text = str(fault)
+    text = str(error)
     if found := re.search(r"Could not override '([^']+)'\. No match in the defaults list", text):
         return f"this command takes no group {found[1]!r}: see --help for those that it takes"
     if found := re.search(r"You must specify '([^']+)'", text):

@@ -21,10 +21,10 @@ class AlgoConfig:
     epochs: int = MISSING
     lr: float = MISSING
     gamma: float = MISSING
-    lam: float = MISSING
-    clip: float = MISSING
-    entropy: float = MISSING
-    value_loss: float = MISSING
+    gae_lambda: float = MISSING
+    clip_range: float = MISSING
+    ent_coef: float = MISSING
+    vf_coef: float = MISSING
     grad_clip: float = MISSING
     sharpness: float = MISSING
 
@@ -80,7 +80,7 @@ class TrainConfig(RunConfig):
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     queries: int = MISSING
     resume: bool = MISSING
-    keep: int = MISSING
+    keep_checkpoints: int = MISSING
 
 
 @dataclass

@@ -64,10 +64,10 @@ def at_home(text: str) -> str:
         return text
     try:
         return str(Path(text).expanduser())
-    except RuntimeError as fault:
+    except RuntimeError as error:
         if text[1:2] not in ("", "/"):  # no user of that name: a name that begins with ~
             return text
-        raise ConfigError(f"{text}: no home folder is known here; give the path in full") from fault
+        raise ConfigError(f"{text}: no home folder is known here; give the path in full") from error
 
 
 def check_choice(override: Override) -> None:

@@ -27,13 +27,13 @@ def locate(target: str) -> Callable[..., Any]:
         raise ConfigError(f"_target_={target!r} has another name by now: write {now}")
     try:
         found = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as fault:
+    except (ImportError, AttributeError, ValueError) as error:
         remedy = now or (
             "package.module.Name, and see that the package is installed or on PYTHONPATH"
         )
         raise ConfigError(
-            f"_target_={target!r} cannot be imported ({fault}): write {remedy}"
-        ) from fault
+            f"_target_={target!r} cannot be imported ({error}): write {remedy}"
+        ) from error
     if not callable(found):
         raise ConfigError(f"_target_={target!r} is neither a class nor a function")
     return found
@@ -124,10 +124,10 @@ def build(group: str, config: Mapping[str, Any], *args: Any, **given: Any) -> An
     if inspect.isclass(target):
         try:
             return target(*args, **own, **given)
-        except (ValueError, TypeError) as fault:
-            if isinstance(fault, USER_ERRORS):
+        except (ValueError, TypeError) as error:
+            if isinstance(error, USER_ERRORS):
                 raise
-            raise ConfigError(f"{group}: {fault}") from fault
+            raise ConfigError(f"{group}: {error}") from error
     return functools.partial(target, **own)
 
 

@@ -46,12 +46,12 @@ def save(
         (temporary / "state.json").write_text(json.dumps(state))
         shutil.rmtree(final, ignore_errors=True)
         temporary.rename(final)
-    except OSError as fault:
+    except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise OSError(
-            f"cannot write the checkpoint {final} ({fault}): free some space, then start again with "
+            f"cannot write the checkpoint {final} ({error}): free some space, then start again with "
             "resume=true; the checkpoint before it is kept"
-        ) from fault
+        ) from error
     for old in saved(folder)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
 
@@ -80,11 +80,11 @@ def restore(algo: Algorithm, folder: Path) -> None:
     newest = saved(folder)[-1]
     try:
         put_back(algo, load_state(newest / STATE))
-    except Exception as fault:  # whatever RLlib meets in files that were cut off
+    except Exception as error:  # whatever RLlib meets in files that were cut off
         raise CheckpointError(
-            f"the checkpoint {newest} cannot be read ({str(fault) or type(fault).__name__}): delete "
+            f"the checkpoint {newest} cannot be read ({str(error) or type(error).__name__}): delete "
             "it, and resume=true goes on from the one before, or from the beginning"
-        ) from fault
+        ) from error
 
 
 def read_state(folder: Path) -> dict[str, Any]:
@@ -98,9 +98,9 @@ def read_state(folder: Path) -> dict[str, Any]:
     newest = saved(folder)[-1] / "state.json"
     try:
         state: dict[str, Any] = json.loads(newest.read_text())
-    except ValueError as fault:
+    except ValueError as error:
         raise CheckpointError(
-            f"{newest} cannot be read ({fault}): delete its folder, and resume=true goes on from the "
+            f"{newest} cannot be read ({error}): delete its folder, and resume=true goes on from the "
             "checkpoint before"
-        ) from fault
+        ) from error
     return state

@@ -14,12 +14,12 @@ class IncompleteError(RuntimeError):
     """A run in which an attack failed; whatever else it was to do is done."""
 
 
-def in_words(fault: OSError) -> str:
+def in_words(error: OSError) -> str:
     """An error of the system in one sentence; one that has a sentence already stays as it is."""
-    if fault.filename is None:
-        return str(fault)
-    said = f"{fault.strerror}: {str(fault.filename)!r}"
-    frames = traceback.extract_tb(fault.__traceback__)
+    if error.filename is None:
+        return str(error)
+    said = f"{error.strerror}: {str(error.filename)!r}"
+    frames = traceback.extract_tb(error.__traceback__)
     if frames and frames[-1].name in ("mkdir", "makedirs"):
         return (
             f"a folder cannot be made ({said}): name a place that can be written, run_dir=/a/folder"

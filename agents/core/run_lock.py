@@ -52,24 +52,24 @@ def _locked(path: Path) -> TextIO | None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             file = path.open("a+", encoding="utf-8")
-        except OSError as fault:
+        except OSError as error:
             raise FolderError(
-                f"the run's folder {path.parent} cannot be written ({fault.strerror}): name another "
+                f"the run's folder {path.parent} cannot be written ({error.strerror}): name another "
                 "with run_dir=..."
-            ) from fault
+            ) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as fault:
+        except OSError as error:
             holder = _read(file)
             file.close()
-            if fault.errno in UNABLE:
+            if error.errno in UNABLE:
                 log.warning(
                     "%s is on a file system without locks: start no second run in it", path.parent
                 )
                 return None
             raise FolderError(
                 f"{path.parent} is in use by {holder}: wait for it or stop it, or name another run_dir"
-            ) from fault
+            ) from error
         # The one who held it may have removed it after we had opened it.
         if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
             file.truncate(0)

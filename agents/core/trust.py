@@ -47,13 +47,13 @@ def vet(
         if "._target_" not in path or value is None:
             continue
         if value not in allowed:
-            fault = f"the component {value} ({path}), which is not this project's"
+            reason = f"the component {value} ({path}), which is not this project's"
         elif why := getattr(locate(value), "needs_trust", None):
-            fault = f"the component {value} ({path}), which {why}"
+            reason = f"the component {value} ({path}), which {why}"
         else:
             continue
         raise TrustError(
-            f"{source} names {fault}: if you trust who made it, add trust=true{remedy}"
+            f"{source} names {reason}: if you trust who made it, add trust=true{remedy}"
         )
 
 

@@ -11,10 +11,10 @@ from video_attack.agents.core.errors import AttackError, ConfigError
 from video_attack.agents.core.progress import Progress
 from video_attack.agents.evaluation.codec_in_loop import parse_codec
 from video_attack.agents.evaluation.records import Record, make_record
-from video_attack.agents.setup.setting import Setting
+from video_attack.agents.setup.attack_setup import AttackSetup
 from video_attack.agents.video.codec_check import check_files
 from video_attack.envs.clip import Clip
-from video_attack.envs.datasets.base import BadClipError, ClipDataset, DatasetError, Part
+from video_attack.envs.datasets.base import BadClipError, ClipDataset, DatasetError, Split
 from video_attack.envs.game.ledger import BudgetExhausted
 from video_attack.envs.metrics.perceptual import Lpips
 from video_attack.envs.victims.base import Victim
@@ -24,7 +24,7 @@ Outcome = tuple[Record, AttackResult]
 
 
 class Contender(Attack):
-    """An attack as it stands in a run; its faults name it and the clip.
+    """An attack as it stands in a run; its errors name it and the clip.
 
     Args:
         name: how records and tables call it.
@@ -40,7 +40,7 @@ class Contender(Attack):
     """
 
     def __init__(self, name: str, attack: Attack, codec_in_loop: str | None = None) -> None:
-        super().__init__(attack.rules)
+        super().__init__(attack.threat_model)
         self.name, self.codec_in_loop, self.method = name, codec_in_loop, attack
         self.shrinks = attack.shrinks
         self.through = parse_codec(codec_in_loop)
@@ -55,10 +55,10 @@ class Contender(Attack):
             yield from self.method.moves(task)
         except BudgetExhausted:
             raise
-        except Exception as fault:
+        except Exception as error:
             raise AttackError(
-                f"{self.name} failed on clip {task.ledger.clip.id!r}: {type(fault).__name__}: {fault}"
-            ) from fault
+                f"{self.name} failed on clip {task.ledger.clip.id!r}: {type(error).__name__}: {error}"
+            ) from error
 
 
 def attack_configs(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -70,7 +70,7 @@ def attack_configs(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: {"codec_in_loop": config["codec_in_loop"], **own} for name, own in found.items()}
 
 
-def contenders(setting: Setting, config: Mapping[str, Any]) -> list[Contender]:
+def contenders(setup: AttackSetup, config: Mapping[str, Any]) -> list[Contender]:
     """The attacks of a run, in the order of the command.
 
     Raises:
@@ -79,7 +79,7 @@ def contenders(setting: Setting, config: Mapping[str, Any]) -> list[Contender]:
     made = []
     for name, keys in attack_configs(config).items():
         codec = keys.pop("codec_in_loop")
-        made.append(Contender(name, setting.attack(keys), codec))
+        made.append(Contender(name, setup.attack(keys), codec))
     if not made:
         raise ConfigError("no attack is named: write attack=square, or attack=square,geotrap")
     return made
@@ -87,8 +87,8 @@ def contenders(setting: Setting, config: Mapping[str, Any]) -> list[Contender]:
 
 def outcomes(
     attack: Contender,
-    setting: Setting,
-    part: Part,
+    setup: AttackSetup,
+    split: Split,
     indices: Iterable[int],
     *,
     seed: int,
@@ -96,11 +96,11 @@ def outcomes(
     file_check: bool = False,
     lpips: Lpips | None = None,
 ) -> Iterator[Outcome]:
-    """Attack clips of a part, `width` side by side; yields record and result as each ends.
+    """Attack clips of a split, `width` side by side; yields record and result as each ends.
 
     A clip that cannot be read is passed over with a warning. Besides what `make_record` says, a
     record has
-        index: the clip's in its part;
+        index: the clip's in its split;
         codec_in_loop: the attack's;
         seconds: from the result before it to this one, so that their mean is the time of a clip;
         lpips: with `lpips`, of a success;
@@ -110,7 +110,7 @@ def outcomes(
         delivered: with `file_check`, for a success, what `check_files` says; else None;
         file_check_queries: the queries that this took, which are not among `queries`.
     """
-    dataset = setting.dataset(part)
+    dataset = setup.dataset(split)
     places: dict[str, int] = {}
 
     def chosen() -> Iterator[Clip]:
@@ -118,7 +118,7 @@ def outcomes(
             places[clip.id] = index
             yield clip
 
-    through = attack.through(setting.victim)
+    through = attack.through(setup.victim)
     exact = through.exact()
     results = iter(attack.run_many(through, chosen(), seed, width))
     while True:
@@ -127,7 +127,7 @@ def outcomes(
         if result is None:
             return
         seconds = round(time.monotonic() - began, 4)
-        record = make_record(attack.name, setting, result, seed, lpips)
+        record = make_record(attack.name, setup, result, seed, lpips)
         record |= {
             "index": places[record["id"]],
             "codec_in_loop": attack.codec_in_loop,
@@ -140,15 +140,15 @@ def outcomes(
         if exact is not None and record["success"]:
             record |= {"float32": fools(exact, result), "float32_queries": 1}
         if file_check and record["success"]:
-            record |= checked(setting, result)
+            record |= checked(setup, result)
         yield record, result
 
 
-def checked(setting: Setting, result: AttackResult) -> Record:
+def checked(setup: AttackSetup, result: AttackResult) -> Record:
     """What the victim says of a success after it was written to files and read again."""
     ledger = result.ledger
     assert ledger.best is not None  # a success
-    delivered = check_files(setting.victim, ledger.best, ledger.goal.plain)
+    delivered = check_files(setup.victim, ledger.best, ledger.goal.plain)
     return {"delivered": delivered, "file_check_queries": len(delivered)}
 
 
@@ -164,25 +164,25 @@ def readable(dataset: ClipDataset, indices: Iterable[int]) -> Iterator[tuple[int
     for index in indices:
         try:
             clip = dataset[index]
-        except BadClipError as fault:
-            log.warning("%s; skipped", fault)
+        except BadClipError as error:
+            log.warning("%s; skipped", error)
             continue
         yield index, clip
 
 
 def attack_clips(
-    attack: Attack, setting: Setting, part: Part, clips: int, *, seed: int, width: int
+    attack: Attack, setup: AttackSetup, split: Split, clips: int, *, seed: int, width: int
 ) -> list[Record]:
-    """Records of the first `clips` clips of a part (0 = all), in their order, whatever the width.
+    """Records of the first `clips` clips of a split (0 = all), in their order, whatever the width.
 
     Raises:
         DatasetError: none of them could be read.
     """
-    dataset = setting.dataset(part)
+    dataset = setup.dataset(split)
     count = min(clips or len(dataset), len(dataset))
     contender = Contender(attack.name, attack)
-    found = outcomes(contender, setting, part, range(count), seed=seed, width=width)
-    records = [record for record, _ in watch(found, f"{attack.name} on {part} clips", count, [])]
+    found = outcomes(contender, setup, split, range(count), seed=seed, width=width)
+    records = [record for record, _ in watch(found, f"{attack.name} on {split} clips", count, [])]
     if count and not records:
         raise DatasetError(f"none of {count} clips could be read: check the files named above")
     return sorted(records, key=lambda record: int(record["index"]))

@@ -19,12 +19,12 @@ from video_attack.agents.report.figures.robustness import (
     robustness_picture,
     tables,
 )
-from video_attack.agents.setup.setting import Setting
+from video_attack.agents.setup.attack_setup import AttackSetup
 from video_attack.envs.clip import Clip, Frames
 from video_attack.envs.datasets.base import DatasetError, load_clips
-from video_attack.envs.game.ledger import Ledger, Talk, converse
+from video_attack.envs.game.ledger import Ledger, QueryCoroutine, run_batched
 from video_attack.envs.game.mask import perturbation_norm
-from video_attack.envs.game.palette import distorted_draws
+from video_attack.envs.game.palette import distorted_variants
 from video_attack.envs.game.threat import Goal
 from video_attack.envs.metrics.doubts import doubts
 from video_attack.envs.victims.base import Victim
@@ -37,13 +37,13 @@ SHOWN_CLASSES = 20  # a table by class that is longer goes into the files only
 
 
 def measure(
-    severities: Sequence[int], setting: Setting, config: Mapping[str, Any], folder: Path
+    severities: Sequence[int], setup: AttackSetup, config: Mapping[str, Any], folder: Path
 ) -> list[Record]:
     """Classify test clips clean and at each severity; write records, tables and pictures.
 
     Args:
         severities: of the distortion, each 1 to 5, increasing; none of them means clean only.
-        setting: the victim, the data set and the distortion.
+        setup: the victim, the data set and the distortion.
         config: keys clips (0 = all), seed, side_by_side.
         folder: receives records.jsonl, table.txt, table.md, confusion.png and robustness.png.
 
@@ -60,16 +60,16 @@ def measure(
             f"workers={config['workers']}: attack=none is one process's work; leave workers out"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    classes = setting.victim.classes
-    distortion = str(setting.config["distortion"]["_target_"]).rpartition(".")[2]
+    classes = setup.victim.classes
+    distortion = str(setup.config["distortion"]["_target_"]).rpartition(".")[2]
     with (folder / "records.jsonl").open("w") as lines:
         records = []
-        for record in classify_clips(severities, setting, config):
+        for record in classify_clips(severities, setup, config):
             lines.write(json.dumps(record) + "\n")
             lines.flush()
             records.append(record)
     if not records:
-        raise DatasetError("the test part holds no clip: give a data set that has some")
+        raise DatasetError("the test split holds no clip: give a data set that has some")
     for name, markdown in (("table.txt", False), ("table.md", True)):
         text = "\n\n".join(tables(records, classes, distortion, markdown))
         write_whole(folder / name, f"{text}\n".encode())
@@ -86,20 +86,20 @@ def measure(
 
 
 def classify_clips(
-    severities: Sequence[int], setting: Setting, config: Mapping[str, Any]
+    severities: Sequence[int], setup: AttackSetup, config: Mapping[str, Any]
 ) -> Iterator[Record]:
     """Records of the first `clips` test clips, in their order, `side_by_side` in a victim call."""
-    dataset = setting.dataset("test")
+    dataset = setup.dataset("test")
     count = min(config["clips"] or len(dataset), len(dataset))
     bar = Progress("clean and distorted test clips", count, "clips")
-    talks = (
-        _talk(clip, severities, setting, config["seed"])
+    coroutines = (
+        _coroutine(clip, severities, setup, config["seed"])
         for clip in load_clips(dataset, range(count))
     )
     hits = np.zeros(1 + len(severities), int)
-    # All talks are equally long, so that they end in the order of the clips.
+    # All coroutines are equally long, so that they end in the order of the clips.
     for done, (_, record) in enumerate(
-        converse(setting.victim, talks, config["side_by_side"]), start=1
+        run_batched(setup.victim, coroutines, config["side_by_side"]), start=1
     ):
         yield record
         hits += [answer["prediction"] == record["label"] for answer in record["answers"]]
@@ -110,16 +110,18 @@ def classify_clips(
     bar.close()
 
 
-def _talk(clip: Clip, severities: Sequence[int], setting: Setting, seed: int) -> Talk[Record]:
+def _coroutine(
+    clip: Clip, severities: Sequence[int], setup: AttackSetup, seed: int
+) -> QueryCoroutine[Record]:
     """One clip's queries, one after the other: clean, then each severity."""
-    victim = setting.victim
+    victim = setup.victim
     ledger = Ledger(
         clip, Goal(clip.label), 1 + len(severities), norm=perturbation_norm,
-        answers=victim.answers, top_k=victim.top_k,
+        feedback=victim.feedback, top_k=victim.top_k,
     )  # fmt: skip
     answers = []
     for severity in (0, *severities):
-        frames = clip.frames if severity == 0 else _distorted(clip, severity, setting, seed)
+        frames = clip.frames if severity == 0 else _distorted(clip, severity, setup, seed)
         scores = (yield ledger, frames[None])[0]
         answers.append({"severity": severity, **describe(scores, clip.label, victim)})
     return {
@@ -132,10 +134,10 @@ def _talk(clip: Clip, severities: Sequence[int], setting: Setting, seed: int) ->
     }
 
 
-def _distorted(clip: Clip, severity: int, setting: Setting, seed: int) -> Frames:
+def _distorted(clip: Clip, severity: int, setup: AttackSetup, seed: int) -> Frames:
     # The same randomness at each severity, whichever others are asked about.
     rng = np.random.default_rng([seed, zlib.crc32(clip.id.encode())])
-    return distorted_draws(setting.distort, clip.frames, severity, 1, rng)[0]
+    return distorted_variants(setup.distort, clip.frames, severity, 1, rng)[0]
 
 
 def describe(scores: NDArray[np.float32], label: int, victim: Victim) -> dict[str, Any]:
@@ -144,16 +146,16 @@ def describe(scores: NDArray[np.float32], label: int, victim: Victim) -> dict[st
     Args:
         scores: what may be seen of the scores, (C,); see `video_attack.envs.game.threat.visible`.
         label: the clip's.
-        victim: its `answers` and `top_k` tell what the scores are.
+        victim: its `feedback` and `top_k` tell what the scores are.
 
     Returns:
         prediction: the best class.
         top5: the five best, best first; None when the victim shows fewer, or has no more.
         probability: the label's; None when the victim does not show it.
     """
-    known = {"scores": len(scores), "topk": victim.top_k, "label": 1}[victim.answers]
+    known = {"scores": len(scores), "topk": victim.top_k, "label": 1}[victim.feedback]
     best = np.argsort(-scores, kind="stable")[:TOP]
-    told = victim.answers == "scores" or (victim.answers == "topk" and scores[label] > 0)
+    told = victim.feedback == "scores" or (victim.feedback == "topk" and scores[label] > 0)
     return {
         "prediction": int(best[0]),
         "top5": best.tolist() if known >= TOP and len(scores) > TOP else None,

@@ -15,7 +15,7 @@ from torch import nn
 
 from video_attack.agents.core.errors import CheckpointError
 from video_attack.agents.core.files import write_whole
-from video_attack.agents.setup.setting import Setting
+from video_attack.agents.setup.attack_setup import AttackSetup
 from video_attack.envs.victims.base import Victim
 from video_attack.envs.victims.defended import Defended
 
@@ -28,7 +28,7 @@ NOISE = 3  # clips of the fingerprint by answers
 DIGITS = 3  # of the probabilities in it: more would change from machine to machine
 
 
-def note_run(setting: Setting, config: Mapping[str, Any], folder: Path) -> None:
+def note_run(setup: AttackSetup, config: Mapping[str, Any], folder: Path) -> None:
     """Write run.json, or, where a run goes on, add to it after a look at what must be the same.
 
     Keys: victim (see `fingerprint`), policy (SHA-256 of the file that `checkpoint` names, or None),
@@ -39,11 +39,11 @@ def note_run(setting: Setting, config: Mapping[str, Any], folder: Path) -> None:
     """
     path = folder / "run.json"
     facts = {
-        "victim": fingerprint(setting.victim),
+        "victim": fingerprint(setup.victim),
         "policy": _policy_hash(config.get("checkpoint")),
-        "classes": list(setting.victim.classes),
+        "classes": list(setup.victim.classes),
         "seed": config["seed"],
-        "budget": setting.game.budget,
+        "budget": setup.game.budget,
         "versions": versions(),
         "command": sys.argv[1:],
         "resumes": 0,

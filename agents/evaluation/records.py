@@ -11,7 +11,7 @@ import numpy as np
 
 from video_attack.agents.attacks.base import AttackResult
 from video_attack.agents.core.files import write_whole
-from video_attack.agents.setup.setting import Setting
+from video_attack.agents.setup.attack_setup import AttackSetup
 from video_attack.envs.metrics.norms import norms
 from video_attack.envs.metrics.perceptual import Lpips
 from video_attack.envs.metrics.quality import psnr, psnr_clip, ssim
@@ -21,7 +21,7 @@ Record = dict[str, Any]
 
 
 def make_record(
-    name: str, setting: Setting, result: AttackResult, seed: int, lpips: Lpips | None = None
+    name: str, setup: AttackSetup, result: AttackResult, seed: int, lpips: Lpips | None = None
 ) -> Record:
     """The raw record of one clip, plain values only; with `lpips`, a success has that distance too.
 
@@ -40,7 +40,7 @@ def make_record(
         "attack": name,
         "id": ledger.clip.id,
         "label": ledger.clip.label,
-        "class": setting.victim.classes[ledger.clip.label],
+        "class": setup.victim.classes[ledger.clip.label],
         "target": ledger.goal.target,
         "attacked": result.attacked,
         "success": success,

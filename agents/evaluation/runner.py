@@ -11,7 +11,7 @@ from video_attack.agents.core.errors import USER_ERRORS, AttackError, Incomplete
 from video_attack.agents.core.files import write_whole
 from video_attack.agents.evaluation.arena import Contender, watch
 from video_attack.agents.evaluation.records import Record, RecordFile, write_csv
-from video_attack.agents.evaluation.workers import Alone, Crew, check_workers
+from video_attack.agents.evaluation.workers import LocalRunner, ParallelRunner, check_workers
 from video_attack.agents.report.clips import keep_files
 from video_attack.agents.report.compare import compare
 from video_attack.agents.report.examples import SHOWN, write_example
@@ -19,7 +19,7 @@ from video_attack.agents.report.figures.pictures import success_curve_picture
 from video_attack.agents.report.html.page import write_report
 from video_attack.agents.report.table import format_table, row
 from video_attack.agents.report.trade import trade_tables
-from video_attack.agents.setup.setting import Setting, build_lpips
+from video_attack.agents.setup.attack_setup import AttackSetup, build_lpips
 from video_attack.envs.datasets.base import DatasetError
 from video_attack.envs.metrics.doubts import doubts
 from video_attack.envs.metrics.hints import hints
@@ -27,13 +27,13 @@ from video_attack.envs.metrics.summary import success_curve
 from video_attack.envs.metrics.trade import FOLLOWED
 
 log = logging.getLogger(__name__)
-# Faults that would meet every attack alike.
+# Errors that would meet every attack alike.
 FATAL = (*USER_ERRORS, OSError, MemoryError)
 
 
 def evaluate(
     attacks: Sequence[Attack],
-    setting: Setting,
+    setup: AttackSetup,
     config: Mapping[str, Any],
     folder: Path,
     *,
@@ -43,7 +43,7 @@ def evaluate(
 
     Args:
         attacks: the methods, in the order of the table.
-        setting: what is attacked.
+        setup: what is attacked.
         config: keys clips, examples, seed, side_by_side; also workers (with worker_gpus and
             ray_address), file_check, lpips and lpips_linear, where they are there.
         folder: receives records.jsonl and, for each success, what `keep_files` writes; at the end
@@ -67,10 +67,10 @@ def evaluate(
     for rest_of_kill in folder.rglob(".*.part"):
         rest_of_kill.unlink()
     log.info(
-        "attacking with %s, severity %s, budget %s", setting.config["distortion"]["_target_"],
-        setting.severity, setting.game.budget,
+        "attacking with %s, severity %s, budget %s", setup.config["distortion"]["_target_"],
+        setup.severity, setup.game.budget,
     )  # fmt: skip
-    dataset = setting.dataset("test")
+    dataset = setup.dataset("test")
     count = min(config["clips"] or len(dataset), len(dataset))
     failed: list[str] = []
     with RecordFile(folder / "records.jsonl", resume) as kept:
@@ -84,26 +84,28 @@ def evaluate(
         busy = any(rest.values())
         lpips = build_lpips(config) if busy else None
         shared = busy and config.get("workers")
-        with Crew(config, lpips) if shared else Alone(setting, config, lpips) as crew:
+        with (
+            ParallelRunner(config, lpips) if shared else LocalRunner(setup, config, lpips) as runner
+        ):
             for attack in attacks:
                 contender = (
                     attack if isinstance(attack, Contender) else Contender(attack.name, attack)
                 )
                 before = kept.of(attack.name, count)
-                found = crew.outcomes(contender, rest[attack.name])
+                found = runner.outcomes(contender, rest[attack.name])
                 try:
                     for record, result in watch(found, attack.name, count, before, leave=True):
-                        keep(record, result, kept, setting, config, folder)
+                        keep(record, result, kept, setup, config, folder)
                 except FATAL:
                     raise
-                except Exception as fault:
+                except Exception as error:
                     log.exception("%s failed; its finished records are kept", attack.name)
-                    named = isinstance(fault, AttackError)
-                    failed.append(str(fault) if named else f"{attack.name} failed: {fault}")
+                    named = isinstance(error, AttackError)
+                    failed.append(str(error) if named else f"{attack.name} failed: {error}")
         kept.in_order([attack.name for attack in attacks])
         records = {attack.name: kept.of(attack.name, count) for attack in attacks}
     if any(records.values()):
-        report(records, setting, folder)
+        report(records, setup, folder)
     elif not failed:
         raise DatasetError("no test clip could be read: give a data set that has some")
     if failed:
@@ -118,7 +120,7 @@ def keep(
     record: Record,
     result: AttackResult,
     kept: RecordFile,
-    setting: Setting,
+    setup: AttackSetup,
     config: Mapping[str, Any],
     folder: Path,
 ) -> None:
@@ -129,26 +131,26 @@ def keep(
         record |= keep_files(folder, name, result)
         shown = len(list((folder / "examples").glob(f"{name}_*.mp4")))
         if shown < config["examples"] and result.notes.keys() >= SHOWN:
-            write_example(folder / "examples", record, result, setting.victim.classes)
+            write_example(folder / "examples", record, result, setup.victim.classes)
     kept.add(record)
 
 
-def report(found: Mapping[str, list[Record]], setting: Setting, folder: Path) -> None:
+def report(found: Mapping[str, list[Record]], setup: AttackSetup, folder: Path) -> None:
     """Write and print what the records say: curves, tables, comparisons."""
     found = {name: records for name, records in found.items() if records}
     write_csv(folder / "records.csv", [record for records in found.values() for record in records])
     if any(record["attacked"] for records in found.values() for record in records):
         curves = {name: success_curve(records) for name, records in found.items()}
-        success_curve_picture(folder / "success.png", curves, setting.game.budget)
+        success_curve_picture(folder / "success.png", curves, setup.game.budget)
     rows = [row(name, records) for name, records in found.items()]
     first = next(iter(found.values()))
     labels, answers = ([record[key] for record in first] for key in ("label", "clean_prediction"))
-    notes = doubts(labels, answers, setting.victim.classes)
+    notes = doubts(labels, answers, setup.victim.classes)
     for name, markdown in (("table.txt", False), ("table.md", True)):
         parts = [
-            *trade_tables(found, FOLLOWED[setting.game.norm], markdown),
+            *trade_tables(found, FOLLOWED[setup.game.norm], markdown),
             *format_table(rows, markdown), left_out(first), *notes, *compare(found, markdown),
-            *hints(found, setting.victim.answers),
+            *hints(found, setup.victim.feedback),
         ]  # fmt: skip
         write_whole(folder / name, ("\n\n".join(parts) + "\n").encode())
     page = write_report(folder)

@@ -8,7 +8,7 @@ import torch
 
 from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.evaluation.arena import Contender, Outcome, contenders, outcomes
-from video_attack.agents.setup.setting import Setting, build_setting
+from video_attack.agents.setup.attack_setup import AttackSetup, build_setup
 from video_attack.agents.training.ray_start import LOCAL, need, start_ray, stop_ray
 from video_attack.envs.metrics.perceptual import Lpips
 from video_attack.envs.victims.base import VictimError
@@ -34,29 +34,29 @@ def check_workers(config: Mapping[str, Any]) -> None:
             )
 
 
-class Alone:
+class LocalRunner:
     """This process attacks all clips itself.
 
     Args:
-        setting: what is attacked.
+        setup: what is attacked.
         config: keys seed, side_by_side, file_check.
         lpips: measures each success; None: nothing does.
     """
 
     def __init__(
-        self, setting: Setting, config: Mapping[str, Any], lpips: Lpips | None = None
+        self, setup: AttackSetup, config: Mapping[str, Any], lpips: Lpips | None = None
     ) -> None:
-        self.setting, self.config, self.lpips = setting, config, lpips
+        self.setup, self.config, self.lpips = setup, config, lpips
 
     def outcomes(self, attack: Contender, indices: Sequence[int]) -> Iterator[Outcome]:
         """Attack test clips by index; see `video_attack.agents.evaluation.arena.outcomes`."""
         return outcomes(
-            attack, self.setting, "test", indices, seed=self.config["seed"],
+            attack, self.setup, "test", indices, seed=self.config["seed"],
             width=self.config["side_by_side"], file_check=self.config.get("file_check", False),
             lpips=self.lpips,
         )  # fmt: skip
 
-    def __enter__(self) -> "Alone":
+    def __enter__(self) -> "LocalRunner":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -68,26 +68,26 @@ class Worker:
 
     Args:
         config: the run's.
-        lpips: see `Alone`.
+        lpips: see `LocalRunner`.
     """
 
     def __init__(self, config: Mapping[str, Any], lpips: Lpips | None = None) -> None:
         torch.set_num_threads(max(1, config["threads"]))
-        setting = build_setting(config)
-        self._alone = Alone(setting, config, lpips)
-        self._attacks = {attack.name: attack for attack in contenders(setting, config)}
+        setup = build_setup(config)
+        self._runner = LocalRunner(setup, config, lpips)
+        self._attacks = {attack.name: attack for attack in contenders(setup, config)}
 
     def outcomes(self, attack: str, indices: Sequence[int]) -> Iterator[Outcome]:
         """The outcomes of a share of the clips, one after the other."""
-        yield from self._alone.outcomes(self._attacks[attack], indices)
+        yield from self._runner.outcomes(self._attacks[attack], indices)
 
 
-class Crew:
+class ParallelRunner:
     """Several workers; Ray is started for them, or joined at `ray_address`, and left at the end.
 
     Args:
         config: the run's; keys workers, worker_gpus, ray_address besides what a worker needs.
-        lpips: see `Alone`; each worker gets a copy, so that only this process reads its files.
+        lpips: see `LocalRunner`; each worker gets a copy, so that only this process reads its files.
 
     Raises:
         ConfigError: Ray is not installed, or has no room for them.
@@ -96,10 +96,10 @@ class Crew:
     def __init__(self, config: Mapping[str, Any], lpips: Lpips | None = None) -> None:
         try:
             import ray
-        except ImportError as fault:
+        except ImportError as error:
             raise ConfigError(
                 f"workers={config['workers']} needs Ray: install the package ray, or use workers=0"
-            ) from fault
+            ) from error
         self._ray, self._config, self._lpips = ray, dict(config), lpips
         start_ray(config["ray_address"], config["workers"])
         try:
@@ -123,13 +123,13 @@ class Crew:
     def outcomes(self, attack: Contender, indices: Sequence[int]) -> Iterator[Outcome]:
         """Attack test clips by index; results come as they are ready, from whichever worker.
 
-        When one worker's attack fails, the others finish their shares before the fault is raised. A
+        When one worker's attack fails, the others finish their shares before the error is raised. A
         worker that dies is replaced, and the new one goes on with the rest of its share.
 
         Raises:
             VictimError: workers die again and again, or Ray itself was lost.
         """
-        ray, faults, deaths = self._ray, [], 0
+        ray, errors, deaths = self._ray, [], 0
         shares = {
             place: list(indices[place :: len(self._workers)]) for place in range(len(self._workers))
         }
@@ -141,40 +141,40 @@ class Crew:
                 outcome: Outcome = ray.get(next(ready))
             except StopIteration:
                 del running[ready]
-            except ray.exceptions.RayTaskError as fault:
+            except ray.exceptions.RayTaskError as error:
                 del running[ready]
-                faults.append(fault.cause)
-            except ray.exceptions.ActorDiedError as fault:
+                errors.append(error.cause)
+            except ray.exceptions.ActorDiedError as error:
                 del running[ready]
                 deaths += 1
-                why = str(fault).strip().splitlines()[-1].strip()
-                if fault.actor_init_failed:
-                    raise VictimError(f"a worker cannot begin: {why}") from fault
+                why = str(error).strip().splitlines()[-1].strip()
+                if error.actor_init_failed:
+                    raise VictimError(f"a worker cannot begin: {why}") from error
                 if deaths > DEATHS:
                     raise VictimError(
                         f"workers die again and again ({why}): go on with resume=true and workers=0, which "
                         "shows why, or with fewer workers, if memory is short"
-                    ) from fault
+                    ) from error
                 log.warning("a worker died: another takes its place (%s)", why)
                 self._workers[place] = self._worker()
                 running[self._begin(attack, place, shares[place])] = place
-            except ray.exceptions.RayError as fault:
-                why = str(fault).strip().splitlines()[-1]
+            except ray.exceptions.RayError as error:
+                why = str(error).strip().splitlines()[-1]
                 raise VictimError(
                     f"Ray was lost ({why}): go on with resume=true, or with workers=0"
-                ) from fault
+                ) from error
             else:
                 shares[place].remove(outcome[0]["index"])
                 yield outcome
-        if faults:
-            raise faults[0]
+        if errors:
+            raise errors[0]
 
     def _begin(self, attack: Contender, place: int, share: list[int]) -> Any:
         """A worker's stream of outcomes."""
         remote = self._workers[place].outcomes.options(num_returns="streaming")
         return remote.remote(attack.name, share)
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "ParallelRunner":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -12,8 +12,8 @@ from video_attack.agents.core.build import build
 from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.core.files import save_tensors
 from video_attack.agents.core.progress import Progress
-from video_attack.agents.finetune.fitting import Task, fit
-from video_attack.agents.setup.setting import NOT_THE_MODELS
+from video_attack.agents.finetune.fitting import Trainable, fit
+from video_attack.agents.setup.attack_setup import NOT_THE_MODELS
 from video_attack.envs.datasets.base import BadClipError, ClipDataset, DatasetError, load_clips
 from video_attack.envs.metrics.rates import clopper_pearson
 from video_attack.envs.victims.base import Victim
@@ -23,27 +23,28 @@ log = logging.getLogger(__name__)
 FILES = {"head": "head.pt", "all": "victim.pt"}
 
 
-class HeadTask(Task):
+class HeadTrainable(Trainable):
     """A linear layer on the network's features, which are computed once.
 
     Raises:
         ConfigError: the network's last layer sees more than the features' average.
     """
 
-    def __init__(self, victim: NetVictim, parts: dict[str, ClipDataset], mirror: bool) -> None:
-        self._classes = parts["train"].classes
+    def __init__(self, victim: NetVictim, splits: dict[str, ClipDataset], mirror: bool) -> None:
+        self._classes = splits["train"].classes
         self._data = {
-            part: _features(victim, parts[part], part, mirror and part == "train") for part in parts
+            split: _features(victim, splits[split], split, mirror and split == "train")
+            for split in splits
         }
-        self.counts = {part: len(labels) for part, (_, labels) in self._data.items()}
+        self.counts = {split: len(labels) for split, (_, labels) in self._data.items()}
         width = self._data["train"][0].shape[1]
         self.net = nn.Linear(width, len(self._classes)).to(victim.device)
 
     def batch(
-        self, part: str, indices: list[int], generator: torch.Generator | None
+        self, split: str, indices: list[int], generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
         """Features (N, F) and labels (N,)."""
-        inputs, labels = self._data[part]
+        inputs, labels = self._data[split]
         return inputs[indices], labels[indices]
 
     def save(self, folder: Path) -> None:
@@ -53,14 +54,14 @@ class HeadTask(Task):
         )
 
 
-class NetTask(Task):
+class NetTrainable(Trainable):
     """All layers; batch norm keeps the statistics that it has, since batches are small."""
 
-    def __init__(self, victim: NetVictim, parts: dict[str, ClipDataset], mirror: bool) -> None:
-        self._victim, self._parts, self._mirror = victim, parts, mirror
-        self._good = {part: _readable(dataset, part) for part, dataset in parts.items()}
-        self.counts = {part: len(good) for part, good in self._good.items()}
-        self.net, self._classes = victim.net, parts["train"].classes
+    def __init__(self, victim: NetVictim, splits: dict[str, ClipDataset], mirror: bool) -> None:
+        self._victim, self._splits, self._mirror = victim, splits, mirror
+        self._good = {split: _readable(dataset, split) for split, dataset in splits.items()}
+        self.counts = {split: len(good) for split, good in self._good.items()}
+        self.net, self._classes = victim.net, splits["train"].classes
         layer = nn.Linear(victim.last(self.net).weight.shape[1], len(self._classes))
         victim.replace_last(self.net, layer.to(victim.device))
         self.net.requires_grad_(True).train()
@@ -69,10 +70,10 @@ class NetTask(Task):
                 module.eval()
 
     def batch(
-        self, part: str, indices: list[int], generator: torch.Generator | None
+        self, split: str, indices: list[int], generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
         """Network inputs and labels; each clip mirrored half of the time where asked for."""
-        clips = [self._parts[part][self._good[part][index]] for index in indices]
+        clips = [self._splits[split][self._good[split][index]] for index in indices]
         frames = np.stack([clip.frames for clip in clips])
         if generator is not None and self._mirror:
             chosen = torch.rand(len(clips), generator=generator).numpy() < 0.5
@@ -87,12 +88,12 @@ class NetTask(Task):
 
 
 def _features(
-    victim: NetVictim, dataset: ClipDataset, part: str, mirror: bool
+    victim: NetVictim, dataset: ClipDataset, split: str, mirror: bool
 ) -> tuple[Tensor, Tensor]:
     """Features (N, F) and labels (N,) of all clips, and of their mirror images where asked for."""
     rows: list[Tensor] = []
     labels: list[int] = []
-    bar = Progress(f"features of {part} clips", len(dataset), "clips", leave=False)
+    bar = Progress(f"features of {split} clips", len(dataset), "clips", leave=False)
     for clip in load_clips(dataset, range(len(dataset))):
         sides = [clip.frames, clip.frames[:, :, ::-1]] if mirror else [clip.frames]
         rows.append(victim.features(np.stack(sides)))
@@ -111,15 +112,15 @@ def _features(
     return torch.cat(rows), torch.tensor(labels, device=victim.device)
 
 
-def _readable(dataset: ClipDataset, part: str) -> list[int]:
+def _readable(dataset: ClipDataset, split: str) -> list[int]:
     """Indices of the clips that can be read; each is decoded, and so cached, before the work."""
-    bar = Progress(f"reading {part} clips", len(dataset), "clips", leave=False)
+    bar = Progress(f"reading {split} clips", len(dataset), "clips", leave=False)
     good = []
     for index in range(len(dataset)):
         try:
             dataset[index]
-        except BadClipError as fault:
-            log.warning("%s; skipped", fault)
+        except BadClipError as error:
+            log.warning("%s; skipped", error)
         else:
             good.append(index)
         bar.advance(1)
@@ -140,7 +141,7 @@ def accuracy(victim: Victim, dataset: ClipDataset) -> tuple[int, int]:
 
 
 def finetune(config: dict[str, Any], folder: Path) -> Path:
-    """Train on the train part, choose by the validation part, say the accuracy on the test part.
+    """Train on the train split, choose by the validation split, say the accuracy on the test split.
 
     Args:
         config: the plain configuration (see conf/finetune.yaml).
@@ -164,25 +165,25 @@ def finetune(config: dict[str, Any], folder: Path) -> Path:
             "such as i3d or slowfast"
         )
 
-    def dataset(part: str, classes: Any) -> ClipDataset:
+    def dataset(split: str, classes: Any) -> ClipDataset:
         found: ClipDataset = build(
-            "dataset", config["dataset"], part=part, sampling=victim.sampling, classes=classes
+            "dataset", config["dataset"], split=split, sampling=victim.sampling, classes=classes
         )
         return found
 
-    parts = {"train": dataset("train", config["classes"])}
-    classes = parts["train"].classes
-    parts["validation"] = dataset("validation", classes)
+    splits = {"train": dataset("train", config["classes"])}
+    classes = splits["train"].classes
+    splits["validation"] = dataset("validation", classes)
     if len(classes) < 2:
         raise DatasetError(
-            f"the train part has no classes to tell apart (only {', '.join(classes) or 'none'}): give a "
+            f"the train split has no classes to tell apart (only {', '.join(classes) or 'none'}): give a "
             "data set that has two at least"
         )
-    if not len(parts["train"]):
-        raise DatasetError("the train part has no clips: check the data set's root and lists")
-    log.info("%d classes, %d training clips", len(classes), len(parts["train"]))
-    kind = HeadTask if config["layers"] == "head" else NetTask
-    fit(kind(victim, parts, config["mirror"]), config, folder)
+    if not len(splits["train"]):
+        raise DatasetError("the train split has no clips: check the data set's root and lists")
+    log.info("%d classes, %d training clips", len(classes), len(splits["train"]))
+    kind = HeadTrainable if config["layers"] == "head" else NetTrainable
+    fit(kind(victim, splits, config["mirror"]), config, folder)
     file = folder / FILES[config["layers"]]
     key = {"head": "head", "all": "weights"}[config["layers"]]
     made = build("model", {**model, key: str(file), "labels": None})

@@ -15,12 +15,12 @@ from video_attack.agents.core.files import save_tensors
 from video_attack.agents.core.progress import Progress
 
 
-class Task(ABC):
+class Trainable(ABC):
     """What is trained, on what.
 
     Attributes:
         net: receives the gradients; inputs to logits.
-        counts: number of examples of the parts "train" and "validation" (0 where there is none).
+        counts: number of examples of the splits "train" and "validation" (0 where there is none).
     """
 
     net: nn.Module
@@ -28,7 +28,7 @@ class Task(ABC):
 
     @abstractmethod
     def batch(
-        self, part: str, indices: list[int], generator: torch.Generator | None
+        self, split: str, indices: list[int], generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
         """Inputs and labels of some examples, augmented at random where a generator is given."""
 
@@ -37,14 +37,14 @@ class Task(ABC):
         """Write the files that make `net` usable elsewhere."""
 
 
-def fit(task: Task, config: dict[str, Any], folder: Path) -> None:
-    """Train with AdamW; `task.save` is called after each epoch that is the best so far.
+def fit(trainable: Trainable, config: dict[str, Any], folder: Path) -> None:
+    """Train with AdamW; `trainable.save` is called after each epoch that is the best so far.
 
     The best epoch is the one of the lowest validation loss, or the last one where there is no
-    validation part. A run that was killed goes on after its last whole epoch.
+    validation split. A run that was killed goes on after its last whole epoch.
 
     Args:
-        task: what is trained.
+        trainable: what is trained.
         config: keys epochs, batch, lr, weight_decay, seed, resume.
         folder: receives last.pt.
 
@@ -53,26 +53,26 @@ def fit(task: Task, config: dict[str, Any], folder: Path) -> None:
         ConfigError: the loss became infinite.
     """
     optimizer = torch.optim.AdamW(
-        task.net.parameters(), lr=config["lr"], weight_decay=config["weight_decay"]
+        trainable.net.parameters(), lr=config["lr"], weight_decay=config["weight_decay"]
     )
     generator = torch.Generator().manual_seed(config["seed"])
     done, best = 0, math.inf
     if config["resume"]:
-        done, best = _restore(folder / LAST, task, optimizer, generator)
+        done, best = _restore(folder / LAST, trainable, optimizer, generator)
     bar = Progress("fine-tuning", config["epochs"], "epochs", start=done)
     for epoch in range(done, config["epochs"]):
         for group in optimizer.param_groups:
             group["lr"] = config["lr"] * 0.5 * (1 + math.cos(math.pi * epoch / config["epochs"]))
-        facts = {"loss": _train(task, optimizer, generator, config["batch"])}
+        facts = {"loss": _train(trainable, optimizer, generator, config["batch"])}
         if not math.isfinite(facts["loss"]):
             raise ConfigError(f"the loss became {facts['loss']} in epoch {epoch + 1}: lower lr")
-        if task.counts["validation"]:
-            facts["val_loss"], facts["val_acc"] = _judge(task, config["batch"])
+        if trainable.counts["validation"]:
+            facts["val_loss"], facts["val_acc"] = _judge(trainable, config["batch"])
         if (score := facts.get("val_loss", -float(epoch))) <= best:
             best = score
-            task.save(folder)
+            trainable.save(folder)
         state = {
-            "net": task.net.state_dict(), "optimizer": optimizer.state_dict(),
+            "net": trainable.net.state_dict(), "optimizer": optimizer.state_dict(),
             "generator": generator.get_state(), "epoch": epoch + 1, "best": best,
         }  # fmt: skip
         save_tensors(folder / LAST, state)
@@ -81,27 +81,27 @@ def fit(task: Task, config: dict[str, Any], folder: Path) -> None:
 
 
 def _restore(
-    file: Path, task: Task, optimizer: torch.optim.Optimizer, generator: torch.Generator
+    file: Path, trainable: Trainable, optimizer: torch.optim.Optimizer, generator: torch.Generator
 ) -> tuple[int, float]:
     """Put a saved state back; returns the epochs done and the best score."""
     if not file.exists():
         raise CheckpointError(f"{file.parent} holds no finished epoch: start without resume=true")
     state = torch.load(file, weights_only=True)
-    task.net.load_state_dict(state["net"])
+    trainable.net.load_state_dict(state["net"])
     optimizer.load_state_dict(state["optimizer"])
     generator.set_state(state["generator"])
     return state["epoch"], state["best"]
 
 
 def _train(
-    task: Task, optimizer: torch.optim.Optimizer, generator: torch.Generator, size: int
+    trainable: Trainable, optimizer: torch.optim.Optimizer, generator: torch.Generator, size: int
 ) -> float:
     """One epoch; returns the mean loss."""
     total = 0.0
-    order = torch.randperm(task.counts["train"], generator=generator)
+    order = torch.randperm(trainable.counts["train"], generator=generator)
     for chosen in order.split(size):
-        inputs, labels = task.batch("train", chosen.tolist(), generator)
-        loss = F.cross_entropy(task.net(inputs).float(), labels)
+        inputs, labels = trainable.batch("train", chosen.tolist(), generator)
+        loss = F.cross_entropy(trainable.net(inputs).float(), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -110,14 +110,14 @@ def _train(
 
 
 @torch.no_grad()
-def _judge(task: Task, size: int) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy on the validation part, in eval mode."""
-    modes = [(module, module.training) for module in task.net.modules()]
-    task.net.eval()
+def _judge(trainable: Trainable, size: int) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy on the validation split, in eval mode."""
+    modes = [(module, module.training) for module in trainable.net.modules()]
+    trainable.net.eval()
     loss = right = seen = 0.0
-    for chosen in torch.arange(task.counts["validation"]).split(size):
-        inputs, labels = task.batch("validation", chosen.tolist(), None)
-        logits = task.net(inputs).float()
+    for chosen in torch.arange(trainable.counts["validation"]).split(size):
+        inputs, labels = trainable.batch("validation", chosen.tolist(), None)
+        logits = trainable.net(inputs).float()
         loss += F.cross_entropy(logits, labels, reduction="sum").item()
         right += float((logits.argmax(1) == labels).sum())
         seen += len(labels)

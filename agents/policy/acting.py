@@ -126,8 +126,8 @@ class Policy:
             raise PolicyError(f"no policy at {path}: run train.py first, or name a run's folder")
         try:
             content = load_state(path)
-        except VictimError as fault:  # the loader's word for any file that is no checkpoint
-            raise PolicyError(f"no usable policy: {fault}") from fault
+        except VictimError as error:  # the loader's word for any file that is no checkpoint
+            raise PolicyError(f"no usable policy: {error}") from error
         needed = ("game", "frames", "parts", "extents", "distortion", "hidden", "facts")
         if content.get("format") != FORMAT or not {"actors", *needed} <= content.keys():
             raise PolicyError(

@@ -27,6 +27,6 @@ def _answer(call: Any) -> Any:
     """Result of a remote call; raises VictimError in one line when it failed there."""
     try:
         return ray.get(call)
-    except ray.exceptions.RayError as fault:
-        last = str(fault).strip().splitlines()[-1]
-        raise VictimError(f"the victim's actor failed: {last}") from fault
+    except ray.exceptions.RayError as error:
+        last = str(error).strip().splitlines()[-1]
+        raise VictimError(f"the victim's actor failed: {last}") from error

@@ -47,7 +47,7 @@ def ppo_config(config: dict[str, Any], frames: int, seed_salt: int) -> PPOConfig
     model = {"central": algo["central"], "hidden": algo["hidden"], "frames": frames,
              "grid": config["env"]["grid"]}  # fmt: skip
     context = {
-        "setting": {
+        "setup": {
             key: config.get(key)
             for key in ("dataset", "model", "defence", "distortion", "env", "bound", "victim_actor")
         },
@@ -69,10 +69,10 @@ def ppo_config(config: dict[str, Any], frames: int, seed_salt: int) -> PPOConfig
         .learners(num_learners=0, num_gpus_per_learner=cluster["learner_gpus"])
         .training(
             train_batch_size_per_learner=algo["batch"], minibatch_size=algo["minibatch"],
-            num_epochs=algo["epochs"], gamma=algo["gamma"], lambda_=algo["lam"],
+            num_epochs=algo["epochs"], gamma=algo["gamma"], lambda_=algo["gae_lambda"],
             lr=[[0, algo["lr"]], [config["queries"], algo["lr"] / 10]],
-            clip_param=algo["clip"], entropy_coeff=algo["entropy"],
-            vf_loss_coeff=algo["value_loss"], vf_clip_param=10.0,  # returns are of the order of 1
+            clip_param=algo["clip_range"], entropy_coeff=algo["ent_coef"],
+            vf_loss_coeff=algo["vf_coef"], vf_clip_param=10.0,  # returns are of the order of 1
             grad_clip=algo["grad_clip"], grad_clip_by="global_norm", use_kl_loss=False,
         )
         .multi_agent(policies=list(AGENTS), policy_mapping_fn=_own_policy)

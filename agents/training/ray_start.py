@@ -54,20 +54,20 @@ def start_ray(address: str, cpus: int | None) -> None:
             _knock(address)
             ray.init(address=address, **quiet)
     # Whatever it is: nothing has begun, and the first line says it.
-    except Exception as fault:
+    except Exception as error:
         stop_ray()
-        why = (str(fault).strip() or type(fault).__name__).splitlines()[0].rstrip(".")
-        raise ConfigError(_remedy(address, fault, why)) from fault
+        why = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise ConfigError(_remedy(address, error, why)) from error
 
 
-def _remedy(address: str, fault: Exception, why: str) -> str:
+def _remedy(address: str, error: Exception, why: str) -> str:
     if address != LOCAL:
         token = "; a cluster that asks for a token wants RAY_AUTH_MODE=token and RAY_AUTH_TOKEN=..."
         return (
             f"the Ray cluster {address!r} cannot be joined ({why}): start one with `ray start --head`, or "
             f"give the address local, which starts one here{token if 'uthent' in why else ''}"
         )
-    if isinstance(fault, OSError):
+    if isinstance(error, OSError):
         return (
             f"Ray cannot use its folder for temporary files ({why}): name another one, with a short path, "
             "by RAY_TMPDIR=/a/folder before the command"

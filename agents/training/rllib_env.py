@@ -11,10 +11,10 @@ from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
 from ray.rllib.env.vector.sync_vector_multi_agent_env import SyncVectorMultiAgentEnv
 
 from video_attack.agents.policy.sensitivity import Answer
-from video_attack.agents.setup.setting import Setting, build_setting
+from video_attack.agents.setup.attack_setup import AttackSetup, build_setup
 from video_attack.envs.game.environment import VideoAttackEnv
 from video_attack.envs.game.episode import AGENTS
-from video_attack.envs.game.ledger import converse
+from video_attack.envs.game.ledger import run_batched
 
 
 class RllibAttackEnv(MultiAgentEnv):
@@ -71,9 +71,9 @@ class RllibAttackEnv(MultiAgentEnv):
 class AttackVectorEnv(SyncVectorMultiAgentEnv):
     """N games side by side; every step, resets included, is one batched victim call."""
 
-    def __init__(self, setting: Setting, num_envs: int, central: bool, seed_salt: int) -> None:
-        self.victim, self._salt = setting.victim, seed_salt
-        games = [RllibAttackEnv(setting.env("train"), central) for _ in range(num_envs)]
+    def __init__(self, setup: AttackSetup, num_envs: int, central: bool, seed_salt: int) -> None:
+        self.victim, self._salt = setup.victim, seed_salt
+        games = [RllibAttackEnv(setup.env("train"), central) for _ in range(num_envs)]
         super().__init__([lambda game=game: game for game in games], copy=False)
         self._finished: list[dict[str, float]] = []
         self._answers: list[Answer] = []
@@ -104,12 +104,12 @@ class AttackVectorEnv(SyncVectorMultiAgentEnv):
         if isinstance(seed, Sequence):
             raise ValueError("give one seed: each game's own is derived from it")
         self._autoreset_envs = np.zeros(self.num_envs, bool)
-        talks = []
+        coroutines = []
         for i, game in enumerate(self.envs):
             key = None if seed is None else np.random.SeedSequence([seed, self._salt, i])
             number = None if key is None else int(key.generate_state(1)[0])
-            talks.append(game.env.reset_talk(number, options))
-        for i, (raw, _) in converse(self.victim, talks, self.num_envs):
+            coroutines.append(game.env.reset_coroutine(number, options))
+        for i, (raw, _) in run_batched(self.victim, coroutines, self.num_envs):
             self._observations[i], self._infos[i] = self.envs[i].observations(raw), {}
             self._returns[i] = 0.0
         return list(self._observations), list(self._infos)
@@ -117,11 +117,11 @@ class AttackVectorEnv(SyncVectorMultiAgentEnv):
     def step(self, actions: list[dict[str, Any]]) -> tuple[Any, Any, Any, Any, Any]:
         """Step every game, or reset it where it ended in the step before."""
         fresh = self._autoreset_envs.copy()
-        talks: list[Any] = [
-            game.env.reset_talk() if fresh[i] else game.env.step_talk(actions[i])
+        coroutines: list[Any] = [
+            game.env.reset_coroutine() if fresh[i] else game.env.step_coroutine(actions[i])
             for i, game in enumerate(self.envs)
         ]
-        for i, result in converse(self.victim, talks, self.num_envs):
+        for i, result in run_batched(self.victim, coroutines, self.num_envs):
             if fresh[i]:
                 self._note_reset(i, result)
             else:
@@ -176,9 +176,9 @@ class AttackEnvRunner(MultiAgentEnvRunner):
         context = self.config.env_config
         if context["threads"]:
             torch.set_num_threads(context["threads"])
-        setting = build_setting(context["setting"])
+        setup = build_setup(context["setup"])
         self.env = AttackVectorEnv(
-            setting, self.config.num_envs_per_env_runner, context["central"], context["seed_salt"]
+            setup, self.config.num_envs_per_env_runner, context["central"], context["seed_salt"]
         )
         self.num_envs = self.env.num_envs
         self._needs_initial_reset = True

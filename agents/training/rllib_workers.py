@@ -88,11 +88,11 @@ def iteration(algo: Algorithm, cluster: Mapping[str, Any]) -> dict[str, Any]:
     while True:
         try:
             result: dict[str, Any] = algo.train()
-        except RayError as fault:
-            why = str(fault).strip().splitlines()[-1]
+        except RayError as error:
+            why = str(error).strip().splitlines()[-1]
             raise VictimError(
                 f"Ray ended or lost a part of itself ({why}): go on with resume=true"
-            ) from fault
+            ) from error
         asked = result.get("env_runners", {}).get("attack", {}).get("asked", math.nan)
         if math.isfinite(asked):
             return result

@@ -22,7 +22,7 @@ from video_attack.agents.evaluation.runner import evaluate
 from video_attack.agents.policy.acting import Policy
 from video_attack.agents.policy.sensitivity import SensitivityTables
 from video_attack.agents.report.figures.pictures import learning_curve_picture
-from video_attack.agents.setup.setting import Setting, build_setting
+from video_attack.agents.setup.attack_setup import AttackSetup, build_setup
 from video_attack.agents.training.ppo import ppo_config
 from video_attack.agents.training.ray_start import start_ray, stop_ray
 from video_attack.agents.training.rllib_workers import check_cluster, iteration, need_room
@@ -45,19 +45,24 @@ def train(config: dict[str, Any], run_dir: Path) -> Path:
     if config["threads"]:
         torch.set_num_threads(config["threads"])
     inline = config["cluster"]["victim"] == "inline"
-    setting = build_setting(config) if inline else None  # its faults show before Ray has started
+    setup = build_setup(config) if inline else None  # its errors show before Ray has started
     cluster = config["cluster"]
     check_cluster(cluster)
     start_ray(cluster["address"], cluster["cpus"])
     try:
         need_room(cluster)
-        if setting is None:
+        if setup is None:
             place_victim(config)
-            setting = build_setting(config)
-        best = Trainer(config, setting, run_dir).run()
+            setup = build_setup(config)
+        best = Trainer(config, setup, run_dir).run()
         if config["clips"]:
-            rules = setting.rules()
-            evaluate([Marl(rules, best), RandomMoves(rules)], setting, config, run_dir / "test")
+            threat_model = setup.threat_model()
+            evaluate(
+                [Marl(threat_model, best), RandomMoves(threat_model)],
+                setup,
+                config,
+                run_dir / "test",
+            )
     finally:
         stop_ray()
     return best
@@ -81,22 +86,22 @@ class Trainer:
             validation_queries, seconds, resumes.
     """
 
-    def __init__(self, config: dict[str, Any], setting: Setting, run_dir: Path) -> None:
-        self.config, self.setting, self.run_dir = config, setting, run_dir
+    def __init__(self, config: dict[str, Any], setup: AttackSetup, run_dir: Path) -> None:
+        self.config, self.setup, self.run_dir = config, setup, run_dir
         self.folder = run_dir / "checkpoints"
-        for part in ("validation", "test") if config["clips"] else ("validation",):
-            setting.dataset(part)  # a missing file should stop the run now, not at its end
+        for split in ("validation", "test") if config["clips"] else ("validation",):
+            setup.dataset(split)  # a missing file should stop the run now, not at its end
         self.state: dict[str, Any] = {"iteration": 0, "queries": 0, "validation_queries": 0,
                                       "seconds": 0.0, "resumes": 0}  # fmt: skip
         if config["resume"]:
             self.state = checkpoints.read_state(self.folder)
             self.state["resumes"] += 1
-        frames = setting.victim.sampling.frames
+        frames = setup.victim.sampling.frames
         self.algo = ppo_config(config, frames, seed_salt=self.state["resumes"]).build_algo()
         if config["resume"]:
             checkpoints.restore(self.algo, self.folder)
-        palette = Palette(setting.distort, setting.bound, setting.game)
-        moves = Moves(setting.game, palette, frames)
+        palette = Palette(setup.distort, setup.bound, setup.game)
+        moves = Moves(setup.game, palette, frames)
         self.policy = Policy.fresh(moves, config["algo"]["hidden"], config["distortion"])
         self.sensitivity = SensitivityTables(moves, config["algo"]["sharpness"])
         if config["resume"]:
@@ -149,7 +154,7 @@ class Trainer:
         self.state["seconds"] += time.monotonic() - began
         self._record(facts, result)
         checkpoints.save(
-            self.algo, self.folder, self.state, self.config["keep"],
+            self.algo, self.folder, self.state, self.config["keep_checkpoints"],
             {"sensitivity.pt": self.sensitivity.save},
         )  # fmt: skip
         return facts
@@ -175,9 +180,9 @@ class Trainer:
         self.policy.load_actors(
             {agent: self.algo.get_module(agent).actor.state_dict() for agent in AGENTS}
         )
-        attack = Marl(self.setting.rules(), self.policy)
+        attack = Marl(self.setup.threat_model(), self.policy)
         records = attack_clips(
-            attack, self.setting, "validation", self.config["validation"]["clips"],
+            attack, self.setup, "validation", self.config["validation"]["clips"],
             seed=self.config["seed"], width=self.config["side_by_side"],
         )  # fmt: skip
         found = summary(records)

@@ -10,14 +10,14 @@ import ray
 from video_attack.envs.clip import Frames
 from video_attack.envs.victims.base import Scores, VictimError
 
-TOLD = ("classes", "sampling", "max_batch", "answers", "top_k")  # a victim's public attributes
+TOLD = ("classes", "sampling", "max_batch", "feedback", "top_k")  # a victim's public attributes
 
 
 class VictimServer:
     """Answers requests for scores; those that wait at the same time go through in one batch."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        from video_attack.agents.setup.setting import make_victim
+        from video_attack.agents.setup.attack_setup import make_victim
 
         self.victim = make_victim(config)
         self._waiting: list[tuple[Frames, asyncio.Future[Scores]]] = []
@@ -44,9 +44,9 @@ class VictimServer:
                 try:
                     batch = np.concatenate([clips for clips, _ in round_])
                     scores = await asyncio.to_thread(self.victim.scores, batch)
-                except Exception as fault:  # every caller of this batch must hear of it
+                except Exception as error:  # every caller of this batch must hear of it
                     for _, future in round_:
-                        future.set_exception(fault)
+                        future.set_exception(error)
                     continue
                 ends = np.cumsum([len(clips) for clips, _ in round_])
                 for (_, future), part in zip(round_, np.split(scores, ends[:-1]), strict=True):

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from video_attack.envs.clip import Clip
 
 log = logging.getLogger(__name__)
-Part = Literal["train", "validation", "test"]
+Split = Literal["train", "validation", "test"]
 
 
 class DatasetError(RuntimeError):
@@ -20,7 +20,7 @@ class BadClipError(DatasetError):
 
 
 class ClipDataset(ABC):
-    """Clips of one part of a data set; indexing is deterministic.
+    """Clips of one split of a data set; indexing is deterministic.
 
     Attributes:
         classes: the class names that labels index, in the victim's order.
@@ -41,10 +41,10 @@ class ClipDataset(ABC):
         return (self[index] for index in range(len(self)))
 
 
-def check_part(part: str) -> None:
-    """Raise ValueError unless `part` is train, validation or test."""
-    if part not in get_args(Part):
-        raise ValueError(f"part={part!r}: choose one of {', '.join(get_args(Part))}")
+def check_split(split: str) -> None:
+    """Raise ValueError unless `split` is train, validation or test."""
+    if split not in get_args(Split):
+        raise ValueError(f"split={split!r}: choose one of {', '.join(get_args(Split))}")
 
 
 def load_clips(dataset: ClipDataset, indices: Iterable[int]) -> Iterator[Clip]:
@@ -57,8 +57,8 @@ def load_clips(dataset: ClipDataset, indices: Iterable[int]) -> Iterator[Clip]:
     for index in indices:
         try:
             clip = dataset[index]
-        except BadClipError as fault:
-            log.warning("%s; skipped", fault)
+        except BadClipError as error:
+            log.warning("%s; skipped", error)
             bad += 1
             continue
         good += 1

@@ -164,11 +164,11 @@ class ClipCache:
                 new.replace(self.folder / f"{key}{_ENTRY}")
             finally:
                 _remove(new)
-        except OSError as fault:
+        except OSError as error:
             self._writes = False
             log.warning(
                 "no more clips are kept in %s (%s): free some room, or set %s to another folder",
-                self.folder, fault.strerror or fault, CACHE_VARIABLE,
+                self.folder, error.strerror or error, CACHE_VARIABLE,
             )  # fmt: skip
             return
         self._unscanned += nbytes
@@ -231,8 +231,8 @@ def fill(dataset: ClipDataset, workers: int = 2) -> int:
 def _readable(dataset: ClipDataset, index: int) -> bool:
     try:
         dataset[index]
-    except BadClipError as fault:
-        log.warning("%s; skipped", fault)
+    except BadClipError as error:
+        log.warning("%s; skipped", error)
         return False
     return True
 

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 from video_attack.envs.clip import Clip, Sampling
 from video_attack.envs.datasets import clip_cache
-from video_attack.envs.datasets.base import ClipDataset, DatasetError, Part, check_part
+from video_attack.envs.datasets.base import ClipDataset, DatasetError, Split, check_split
 from video_attack.envs.datasets.names import find_class, numbered, shorten
-from video_attack.envs.datasets.parts import mix
+from video_attack.envs.datasets.partition import mix
 from video_attack.envs.datasets.present import keep_present
 from video_attack.envs.datasets.video import read_frames
 from video_attack.envs.datasets.video_file import VideoFile
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class VideoDataset(ClipDataset):
-    """One part of a data set of video files, labelled for a victim.
+    """One split of a data set of video files, labelled for a victim.
 
     Videos of classes that the victim does not know are left out; see `find_class` for how names
     are matched. Decoded clips are kept on disk, for all runs, and the recently used ones in memory.
@@ -36,7 +36,7 @@ class VideoDataset(ClipDataset):
     A subclass sets what its `videos` needs, and then calls this constructor.
 
     Args:
-        part: train, validation or test.
+        split: train, validation or test.
         sampling: how the victim wants its clips.
         classes: the victim's class names, which labels index; None takes the data set's own, sorted
             (of those at hand with `allow_missing`), for training a victim.
@@ -46,7 +46,7 @@ class VideoDataset(ClipDataset):
         cut: changes to the sampling: any of stride, spread and short_side; None makes none.
         cache_mb: MiB of decoded clips that each process keeps in memory; 0 keeps none.
         disk_cache_gb: bound of the clips kept on disk, in 10^9 bytes; 0 keeps none.
-        fill: decode all clips of the part at once, with a progress bar.
+        fill: decode all clips of the split at once, with a progress bar.
 
     Raises:
         DatasetError: lists or videos are missing, or the victim knows none of the classes.
@@ -57,7 +57,7 @@ class VideoDataset(ClipDataset):
 
     def __init__(
         self,
-        part: Part,
+        split: Split,
         sampling: Sampling,
         classes: Sequence[str] | None,
         *,
@@ -69,7 +69,7 @@ class VideoDataset(ClipDataset):
         disk_cache_gb: float = 4.0,
         fill: bool = False,
     ) -> None:
-        check_part(part)
+        check_split(split)
         check_range("clips", clips is None or clips > 0, "positive, or null for all")
         check_range("cache_mb", cache_mb >= 0, "at least 0, which keeps no clips in memory")
         check_range("disk_cache_gb", disk_cache_gb >= 0, "at least 0, which keeps no clips on disk")
@@ -79,11 +79,11 @@ class VideoDataset(ClipDataset):
         self.classes = tuple(classes or ())
         self.allow_missing = allow_missing
         self.sampling = change_sampling(sampling, cut)
-        files = self.videos(part)
+        files = self.videos(split)
         if not files:
             raise DatasetError(
-                f"part {part} of {self.title} is empty: add videos to it, or give it a larger share of "
-                f"them{_SHARES.get(part, '')}"
+                f"split {split} of {self.title} is empty: add videos to it, or give it a larger share of "
+                f"them{_SHARES.get(split, '')}"
             )
         self.files = tuple(mix(files, seed)[:clips])
         bytes_each = self.sampling.frames * self.sampling.size**2 * 3
@@ -94,8 +94,8 @@ class VideoDataset(ClipDataset):
             clip_cache.fill(self)
 
     @abstractmethod
-    def videos(self, part: Part) -> list[VideoFile]:
-        """The labelled videos of a part, in any order: those listed, passed through `known`.
+    def videos(self, split: Split) -> list[VideoFile]:
+        """The labelled videos of a split, in any order: those listed, passed through `known`.
 
         Raises:
             DatasetError: lists or folders are missing; says what was expected and how to get it.
@@ -111,7 +111,7 @@ class VideoDataset(ClipDataset):
         Args:
             files: the listed videos.
             root: the folder that messages name.
-            every: classes of all parts, which tell whether numbers begin at 0 or 1; also those of
+            every: classes of all splits, which tell whether numbers begin at 0 or 1; also those of
                 `files`.
 
         Raises:
@@ -136,7 +136,7 @@ class VideoDataset(ClipDataset):
         strange = sorted(name for name, label in labels.items() if label is None)
         if files and not found:
             raise DatasetError(
-                f"the victim knows none of this part's {len(labels)} classes: its own are "
+                f"the victim knows none of this split's {len(labels)} classes: its own are "
                 f"{shorten(self.classes)}, those of {self.title} {shorten(strange)}; choose a victim "
                 "that was trained on some of them, or, where these are its classes under other names, "
                 "set model.labels to a file of the names in the order of its scores"
@@ -197,8 +197,8 @@ def change_sampling(sampling: Sampling, changes: Mapping[str, Any] | None) -> Sa
             raise ValueError(f"cut.{key}={value!r}: must be a whole number")
     try:
         return replace(sampling, **changes)
-    except ValueError as fault:
-        raise ValueError(f"cut.{fault}") from fault
+    except ValueError as error:
+        raise ValueError(f"cut.{error}") from error
 
 
 def check_range(name: str, fine: bool, allowed: str) -> None:

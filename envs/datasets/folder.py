@@ -5,28 +5,28 @@ from pathlib import Path
 from typing import Any
 
 from video_attack.envs.clip import Sampling
-from video_attack.envs.datasets.base import DatasetError, Part
+from video_attack.envs.datasets.base import DatasetError, Split
 from video_attack.envs.datasets.files import VideoDataset, VideoFile, check_folder, check_range
-from video_attack.envs.datasets.layout import class_folders, part_folders
-from video_attack.envs.datasets.parts import cut_validation, hashed_part
+from video_attack.envs.datasets.layout import class_folders, split_folders
+from video_attack.envs.datasets.partition import cut_validation, hashed_split
 
 
 class Folder(VideoDataset):
-    """Videos root/part/class/clip, or root/class/clip, in any format that FFmpeg reads.
+    """Videos root/split/class/clip, or root/class/clip, in any format that FFmpeg reads.
 
-    Folders of parts are called train, validation (or val) and test; where validation has none, it
-    is cut from train. Without such folders, the name of each file decides its part, for good:
-    clips of one recording may then come into different parts, so give them folders of parts if
+    Folders of splits are called train, validation (or val) and test; where validation has none, it
+    is cut from train. Without such folders, the name of each file decides its split, for good:
+    clips of one recording may then come into different splits, so give them folders of splits if
     there are several of one recording.
 
     Args:
-        part: train, validation or test.
+        split: train, validation or test.
         sampling: how the victim wants its clips.
         classes: the victim's class names, which labels index.
         root: the folder.
         validation_share: about this share of the clips (of train's, where train is a folder and
-            validation is none) is part validation.
-        test_share: about this share of the clips is part test, where there are no folders of parts.
+            validation is none) is the validation split.
+        test_share: about this share of the clips is the test split, where there are no folders of splits.
         **options: see `VideoDataset`.
 
     Raises:
@@ -38,7 +38,7 @@ class Folder(VideoDataset):
 
     def __init__(
         self,
-        part: Part,
+        split: Split,
         sampling: Sampling,
         classes: Sequence[str] | None,
         *,
@@ -55,24 +55,24 @@ class Folder(VideoDataset):
         )
         self.root = root
         self.validation_share, self.test_share = validation_share, test_share
-        super().__init__(part, sampling, classes, **options)
+        super().__init__(split, sampling, classes, **options)
 
-    def videos(self, part: Part) -> list[VideoFile]:
-        """The videos of the part's folder, or those whose names belong to the part."""
+    def videos(self, split: Split) -> list[VideoFile]:
+        """The videos of the split's folder, or those whose names belong to the split."""
         root = check_folder(self.root, "root", "make one that holds a folder of videos a class")
-        folders = part_folders(root)
+        folders = split_folders(root)
         if not folders:
             shares = self.validation_share, self.test_share
-            # Before the split, so that classes unknown to the victim are told once for all parts.
+            # Before the split, so that classes unknown to the victim are told once for all splits.
             files = self.known(class_folders(root), root)
-            return [file for file in files if hashed_part(file.path.name, *shares) == part]
-        folder = folders.get(part, folders.get("train") if part == "validation" else None)
+            return [file for file in files if hashed_split(file.path.name, *shares) == split]
+        folder = folders.get(split, folders.get("train") if split == "validation" else None)
         if folder is None:
             raise DatasetError(
-                f"no folder {root / part} beside {', '.join(map(str, folders.values()))}: make one "
+                f"no folder {root / split} beside {', '.join(map(str, folders.values()))}: make one "
                 "that holds a folder of videos a class"
             )
         files = self.known(class_folders(folder), root)
         if "validation" in folders:
             return files
-        return cut_validation(files, self.validation_share, part)
+        return cut_validation(files, self.validation_share, split)

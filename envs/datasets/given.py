@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from video_attack.envs.clip import Sampling
-from video_attack.envs.datasets.base import DatasetError, Part
+from video_attack.envs.datasets.base import DatasetError, Split
 from video_attack.envs.datasets.files import VideoDataset
 from video_attack.envs.datasets.names import find_class, shorten
 from video_attack.envs.datasets.video_file import VideoFile
@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 
 
 class GivenFiles(VideoDataset):
-    """A few videos; every part holds all of them.
+    """A few videos; every split holds all of them.
 
     Args:
-        part: train, validation or test.
+        split: train, validation or test.
         sampling: how the victim wants its clips.
         classes: the victim's class names, which labels index.
         paths: a video, or several.
@@ -36,7 +36,7 @@ class GivenFiles(VideoDataset):
 
     def __init__(
         self,
-        part: Part,
+        split: Split,
         sampling: Sampling,
         classes: Sequence[str] | None,
         *,
@@ -47,10 +47,10 @@ class GivenFiles(VideoDataset):
         given = [paths] if isinstance(paths, str | Path) else list(paths or ())
         self.paths = [Path(path).expanduser() for path in dict.fromkeys(given)]
         self.label = label
-        super().__init__(part, sampling, classes, **options)
+        super().__init__(split, sampling, classes, **options)
 
-    def videos(self, part: Part) -> list[VideoFile]:
-        """All of them, in every part."""
+    def videos(self, split: Split) -> list[VideoFile]:
+        """All of them, in every split."""
         if not self.paths:
             raise DatasetError(
                 "no video is given: set dataset.paths to a file, or to [a.mp4,b.mp4]"

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from video_attack.envs.datasets.base import DatasetError, Part
+from video_attack.envs.datasets.base import DatasetError, Split
 from video_attack.envs.datasets.files import VideoFile, check_folder
-from video_attack.envs.datasets.parts import cut_validation
+from video_attack.envs.datasets.partition import cut_validation
 from video_attack.envs.datasets.splits import SplitDataset, list_lines
 
 PAGE = "https://serre-lab.clps.brown.edu/resource/hmdb-a-large-human-motion-database/"
@@ -17,7 +17,7 @@ _CODES = r"_[a-z]_[a-z]{2}_np\d+_[a-z]{2}_[a-z]{3}_\d+"
 
 
 class Hmdb51(SplitDataset):
-    """One part of an official split of HMDB-51, labelled for a victim.
+    """One split by the official lists of HMDB-51, labelled for a victim.
 
     Train and test follow the official lists, which leave some clips of each class unused;
     validation is cut from the train list by source videos, which the file names tell.
@@ -28,10 +28,10 @@ class Hmdb51(SplitDataset):
 
     title = "HMDB-51"
 
-    def videos(self, part: Part) -> list[VideoFile]:
-        """The videos of the official lists, less those cut off for another part."""
+    def videos(self, split: Split) -> list[VideoFile]:
+        """The videos of the official lists, less those cut off for another split."""
         get = f"get test_train_splits.rar from {PAGE}, unpack it"
-        folder, ending = check_folder(self.lists, "lists", get), f"_test_split{self.split}.txt"
+        folder, ending = check_folder(self.lists, "lists", get), f"_test_split{self.fold}.txt"
         lists = sorted(folder.glob(f"*{ending}"))
         if not lists:
             raise DatasetError(
@@ -41,13 +41,13 @@ class Hmdb51(SplitDataset):
         root = check_folder(
             self.root, "root", f"get hmdb51_org.rar from {PAGE}, unpack it and the 51 .rar in it"
         )
-        use = "2" if part == "test" else "1"
+        use = "2" if split == "test" else "1"
         files = [
             file
             for list_ in lists
             for file in _read_list(list_, root, list_.name.removesuffix(ending), use)
         ]
-        return cut_validation(self.known(files, root), self.validation_share, part)
+        return cut_validation(self.known(files, root), self.validation_share, split)
 
 
 def _read_list(file: Path, root: Path, name: str, use: str) -> list[VideoFile]:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from video_attack.envs.clip import Sampling
-from video_attack.envs.datasets.base import DatasetError, Part
+from video_attack.envs.datasets.base import DatasetError, Split
 from video_attack.envs.datasets.files import VideoDataset, check_folder, check_range
-from video_attack.envs.datasets.layout import class_folders, part_folders
+from video_attack.envs.datasets.layout import class_folders, split_folders
 from video_attack.envs.datasets.names import plain, shorten
-from video_attack.envs.datasets.parts import cut_validation
+from video_attack.envs.datasets.partition import cut_validation
 from video_attack.envs.datasets.search import scan
 from video_attack.envs.datasets.video_file import VideoFile
 from video_attack.envs.text_file import read_text
@@ -27,13 +27,17 @@ _SPLITS = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validate": "val",
     "validation": "val", "test": "test", "testing": "test",
 }  # fmt: skip
-_PARTS: dict[str, Part] = {"train": "train", "val": "validation", "test": "test"}  # their folders
+_SPLIT_OF: dict[str, Split] = {
+    "train": "train",
+    "val": "validation",
+    "test": "test",
+}  # their folders
 
 
 class Kinetics(VideoDataset):
-    """One part of Kinetics, labelled for a victim.
+    """One split of Kinetics, labelled for a victim.
 
-    The official split val serves as part test, as it does in published results; train and
+    The official split val serves as the test split, as it does in published results; train and
     validation are cut from the official split train, by YouTube video. Files are those that
     usual downloads make: ID_000010_000020.mp4 or ID.mp4 (also mkv, webm, ...), in folders named
     after their classes (using_segway for "using segway") or in others, in folders train, val and
@@ -41,15 +45,15 @@ class Kinetics(VideoDataset):
     Class folders in no folder of a split are taken for the split that serves as test.
 
     Args:
-        part: train, validation or test.
+        split: train, validation or test.
         sampling: how the victim wants its clips.
         classes: the victim's class names, which labels index.
         root: the folder of the videos.
         lists: an official csv file (columns label, youtube_id, time_start, time_end, and split, or
             a file name that tells it), or a folder of such, .csv or .txt; None takes
             all videos that lie in class folders.
-        test_split: official split that serves as part test, val or test.
-        validation_share: share of each class's videos of the split train that go to validation.
+        test_split: official split that serves as the test split, val or test.
+        validation_share: share of each class's videos of the train split that go to validation.
         **options: see `VideoDataset`.
 
     Raises:
@@ -61,7 +65,7 @@ class Kinetics(VideoDataset):
 
     def __init__(
         self,
-        part: Part,
+        split: Split,
         sampling: Sampling,
         classes: Sequence[str] | None,
         *,
@@ -75,27 +79,27 @@ class Kinetics(VideoDataset):
         check_range("validation_share", 0 <= validation_share < 1, "at least 0 and below 1")
         self.root, self.lists, self.test_split = root, lists, test_split
         self.validation_share = validation_share
-        super().__init__(part, sampling, classes, **options)
+        super().__init__(split, sampling, classes, **options)
 
-    def videos(self, part: Part) -> list[VideoFile]:
-        """The videos of the official split, less those cut off for another part."""
+    def videos(self, split: Split) -> list[VideoFile]:
+        """The videos of the official split, less those cut off for another."""
         root = check_folder(self.root, "root", f"get the videos as {PAGE} says")
-        split = self.test_split if part == "test" else "train"
-        folders = part_folders(root, need_classes=self.lists is None)
-        folder = folders.get(_PARTS[split])
+        official = self.test_split if split == "test" else "train"
+        folders = split_folders(root, need_classes=self.lists is None)
+        folder = folders.get(_SPLIT_OF[official])
         if self.lists is not None:
-            files = list(_listed(_list_files(self.lists), split, folder or root))
-        elif folder is not None or (part == "test" and not folders):
+            files = list(_listed(_list_files(self.lists), official, folder or root))
+        elif folder is not None or (split == "test" and not folders):
             files = [
                 file._replace(source=_TIMES.sub("", file.source))
                 for file in class_folders(folder or root)
             ]
         else:
             raise DatasetError(
-                f"no folder {root / split}, which part {part} is taken from: get the split as {PAGE} "
-                "says, or use dataset=folder, which makes parts of any videos"
+                f"no folder {root / official}, which split {split} is taken from: get the split as {PAGE} "
+                "says, or use dataset=folder, which makes splits of any videos"
             )
-        return cut_validation(self.known(files, root), self.validation_share, part)
+        return cut_validation(self.known(files, root), self.validation_share, split)
 
 
 def _list_files(lists: str | Path) -> list[Path]:
@@ -122,8 +126,8 @@ def _is_list(file: Path) -> bool:
 def _text(file: Path) -> str:
     try:
         return read_text(file)
-    except ValueError as fault:
-        raise DatasetError(str(fault)) from fault
+    except ValueError as error:
+        raise DatasetError(str(error)) from error
 
 
 def _split_of(text: str) -> str:
@@ -169,11 +173,11 @@ def _video(
         start, end = (float(row[name]) for name in COLUMNS[2:])
         if not 0 <= start < end < math.inf or not label:
             raise ValueError
-    except (KeyError, ValueError, TypeError, AttributeError) as fault:
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise DatasetError(
             f"{file}: a line of split {split} lacks one of {', '.join(COLUMNS)}: get the "
             f"annotations as {PAGE} says, or use dataset=list for lines of a path and a label"
-        ) from fault
+        ) from error
     name = f"{video}_{int(start):06d}_{int(end):06d}"
     places = (plain(label), "", "*")
     for stem, span in ((name, None), (video, (start, end))):

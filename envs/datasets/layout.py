@@ -1,24 +1,24 @@
-"""Where videos lie: folders named after classes, below folders named after parts."""
+"""Where videos lie: folders named after classes, below folders named after splits."""
 
 import logging
 import os
 from pathlib import Path
 
-from video_attack.envs.datasets.base import DatasetError, Part
+from video_attack.envs.datasets.base import DatasetError, Split
 from video_attack.envs.datasets.search import scan
 from video_attack.envs.datasets.video_file import VideoFile
 
 log = logging.getLogger(__name__)
-_NAMES: dict[Part, tuple[str, ...]] = {
+_NAMES: dict[Split, tuple[str, ...]] = {
     "train": ("train", "training"),
     "validation": ("validation", "val", "valid", "validate"),
     "test": ("test", "testing"),
 }
-_PARTS = {name for names in _NAMES.values() for name in names}
+_SPLITS = {name for names in _NAMES.values() for name in names}
 
 
-def part_folders(root: Path, need_classes: bool = True) -> dict[Part, Path]:
-    """The folders of `root` that are named after parts.
+def split_folders(root: Path, need_classes: bool = True) -> dict[Split, Path]:
+    """The folders of `root` that are named after splits.
 
     Args:
         root: the folder to look into.
@@ -29,8 +29,8 @@ def part_folders(root: Path, need_classes: bool = True) -> dict[Part, Path]:
     folders = {entry.name.lower(): Path(entry.path) for entry in entries}
     folders |= {entry.name: Path(entry.path) for entry in entries}
     return {
-        part: folders[name]
-        for part, names in _NAMES.items()
+        split: folders[name]
+        for split, names in _NAMES.items()
         for name in reversed(names)
         if name in folders
         and (not need_classes or any(entry.is_dir() for entry in os.scandir(folders[name])))
@@ -41,18 +41,18 @@ def class_folders(root: Path) -> list[VideoFile]:
     """All videos root/class/clip, or deeper below the class.
 
     Raises:
-        DatasetError: there are none, or folders of parts lie below those of classes.
+        DatasetError: there are none, or folders of splits lie below those of classes.
     """
     files, loose = [], []
     for name, path in scan(root):
         inside = path.relative_to(root)
         if not name:
             loose.append(path)
-        elif _PARTS & {folder.lower() for folder in inside.parts[1:-1]}:
+        elif _SPLITS & {folder.lower() for folder in inside.parts[1:-1]}:
             raise DatasetError(
-                f"{path} lies in a folder that is named after a part, below {root / name}: put folders "
-                f"of parts above those of classes, {root / 'train' / 'CLASS' / path.name}, or set "
-                "dataset.root to the folder that holds the folders of parts"
+                f"{path} lies in a folder that is named after a split, below {root / name}: put folders "
+                f"of splits above those of classes, {root / 'train' / 'CLASS' / path.name}, or set "
+                "dataset.root to the folder that holds the folders of splits"
             )
         else:
             files.append(VideoFile(path, name, inside.as_posix(), path.stem))

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from video_attack.envs.clip import Sampling
-from video_attack.envs.datasets.base import DatasetError, Part
+from video_attack.envs.datasets.base import DatasetError, Split
 from video_attack.envs.datasets.files import VideoDataset, VideoFile, check_folder, check_range
 from video_attack.envs.datasets.names import numbered
-from video_attack.envs.datasets.parts import cut_validation
+from video_attack.envs.datasets.partition import cut_validation
 from video_attack.envs.text_file import read_text
 from video_attack.envs.victims.labels import read_labels
 
@@ -22,7 +22,7 @@ _MORE = re.compile(r"[\s,;]+[\d.]+$")  # a column more than was told, at the end
 
 
 class PathList(VideoDataset):
-    """One part of a data set whose lists name a video and its label in each line.
+    """One split of a data set whose lists name a video and its label in each line.
 
     Columns stand apart by tabs, commas, semicolons or spaces, of which a path may hold some. A label
     is a class name or a number. Numbers are places in the victim's scores (or in `labels`), counted
@@ -30,12 +30,12 @@ class PathList(VideoDataset):
     has no list, it is cut from train.
 
     Args:
-        part: train, validation or test.
+        split: train, validation or test.
         sampling: how the victim wants its clips.
         classes: the victim's class names, which labels index.
-        train: the list of part train; None where there is none.
-        validation: the list of part validation.
-        test: the list of part test.
+        train: the list of the train split; None where there is none.
+        validation: the list of the validation split.
+        test: the list of the test split.
         root: the folder that relative paths begin at; None is the folder of each list.
         columns: what a line holds in order: path and label; also start and end, the seconds that the
             clip is cut from; _ is not used.
@@ -53,7 +53,7 @@ class PathList(VideoDataset):
 
     def __init__(
         self,
-        part: Part,
+        split: Split,
         sampling: Sampling,
         classes: Sequence[str] | None,
         *,
@@ -79,17 +79,17 @@ class PathList(VideoDataset):
         self.lists = {name: Path(file).expanduser() for name, file in given.items() if file}
         self.root, self.columns, self.labels = root, tuple(columns), labels
         self.validation_share = validation_share
-        super().__init__(part, sampling, classes, **options)
+        super().__init__(split, sampling, classes, **options)
 
-    def videos(self, part: Part) -> list[VideoFile]:
-        """The videos of the part's list, or those cut off train's."""
+    def videos(self, split: Split) -> list[VideoFile]:
+        """The videos of the split's list, or those cut off train's."""
         for name, file in self.lists.items():
             if not file.is_file():
                 raise DatasetError(f"no list {file}: set dataset.{name} to a file that exists")
-        own = "train" if part == "validation" and part not in self.lists else part
+        own = "train" if split == "validation" and split not in self.lists else split
         if own not in self.lists:
             raise DatasetError(
-                f"part {part} has no list: set dataset.{own} to a file with lines of a path and a label"
+                f"split {split} has no list: set dataset.{own} to a file with lines of a path and a label"
             )
         root = None if self.root is None else check_folder(self.root, "root", "get the videos")
         read = {name: self._read(file, root or file.parent) for name, file in self.lists.items()}
@@ -102,14 +102,14 @@ class PathList(VideoDataset):
             every = {file.name for file in files}
         found = self.known(files, root or self.lists[own].parent, every)
         if own == "train" and "validation" not in self.lists:
-            return cut_validation(found, self.validation_share, part)
+            return cut_validation(found, self.validation_share, split)
         return found
 
     def _read(self, file: Path, root: Path) -> list[VideoFile]:
         try:
             lines = [line.strip() for line in read_text(file).splitlines()]
-        except ValueError as fault:
-            raise DatasetError(str(fault)) from fault
+        except ValueError as error:
+            raise DatasetError(str(error)) from error
         rows = {number: line for number, line in enumerate(lines, start=1) if line}
         if any("youtube_id" in line for line in lines[:1]):
             raise DatasetError(f"{file} is a list of Kinetics' own: use dataset=kinetics")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from video_attack.envs.clip import Sampling
-from video_attack.envs.datasets.base import DatasetError, Part
+from video_attack.envs.datasets.base import DatasetError, Split
 from video_attack.envs.datasets.files import VideoDataset, check_range
 from video_attack.envs.text_file import read_text
 
@@ -14,20 +14,20 @@ def list_lines(file: Path) -> list[str]:
     """The lines of a list; raises DatasetError where it is no text."""
     try:
         return read_text(file).splitlines()
-    except ValueError as fault:
-        raise DatasetError(str(fault)) from fault
+    except ValueError as error:
+        raise DatasetError(str(error)) from error
 
 
 class SplitDataset(VideoDataset):
-    """One part of an official split; a subclass reads the lists in `videos`.
+    """One split by the official lists; a subclass reads the lists in `videos`.
 
     Args:
-        part: train, validation or test.
+        split: train, validation or test.
         sampling: how the victim wants its clips.
         classes: the victim's class names, which labels index.
         root: the folder that holds one folder of .avi files a class.
         lists: the folder of the official lists.
-        split: official split, 1, 2 or 3.
+        fold: number of the official split, 1, 2 or 3.
         validation_share: share of each class's recordings in the train list that go to validation.
         **options: see `VideoDataset`.
 
@@ -38,18 +38,18 @@ class SplitDataset(VideoDataset):
 
     def __init__(
         self,
-        part: Part,
+        split: Split,
         sampling: Sampling,
         classes: Sequence[str] | None,
         *,
         root: str | Path,
         lists: str | Path,
-        split: int = 1,
+        fold: int = 1,
         validation_share: float = 0.15,
         **options: Any,
     ) -> None:
-        check_range("split", split in (1, 2, 3), "1, 2 or 3")
+        check_range("fold", fold in (1, 2, 3), "1, 2 or 3")
         check_range("validation_share", 0 <= validation_share < 1, "at least 0 and below 1")
-        self.root, self.lists, self.split = root, Path(lists).expanduser(), split
+        self.root, self.lists, self.fold = root, Path(lists).expanduser(), fold
         self.validation_share = validation_share
-        super().__init__(part, sampling, classes, **options)
+        super().__init__(split, sampling, classes, **options)

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from video_attack.envs.datasets.base import DatasetError, Part
+from video_attack.envs.datasets.base import DatasetError, Split
 from video_attack.envs.datasets.files import VideoFile, check_folder
-from video_attack.envs.datasets.parts import cut_validation
+from video_attack.envs.datasets.partition import cut_validation
 from video_attack.envs.datasets.splits import SplitDataset, list_lines
 
 PAGE = "https://www.crcv.ucf.edu/data/UCF101.php"
@@ -16,7 +16,7 @@ _LINE = re.compile(
 
 
 class Ucf101(SplitDataset):
-    """One part of an official split of UCF-101, labelled for a victim.
+    """One split by the official lists of UCF-101, labelled for a victim.
 
     Train and test follow the official lists; validation is cut from the train list by groups, since
     clips of one group (gNN in the file name) are pieces of the same video. It takes the groups of
@@ -28,10 +28,10 @@ class Ucf101(SplitDataset):
 
     title = "UCF-101"
 
-    def videos(self, part: Part) -> list[VideoFile]:
-        """The videos of the official list, less those cut off for another part."""
-        kind = "test" if part == "test" else "train"
-        list_ = self.lists / f"{kind}list0{self.split}.txt"
+    def videos(self, split: Split) -> list[VideoFile]:
+        """The videos of the official list, less those cut off for another split."""
+        kind = "test" if split == "test" else "train"
+        list_ = self.lists / f"{kind}list0{self.fold}.txt"
         if not list_.is_file():
             raise DatasetError(
                 f"no list {list_}: get UCF101TrainTestSplits-RecognitionTask.zip from {PAGE}, "
@@ -39,7 +39,7 @@ class Ucf101(SplitDataset):
             )
         root = check_folder(self.root, "root", f"get UCF101.rar from {PAGE}, unpack it")
         return cut_validation(
-            self.known(_read_list(list_, root), root), self.validation_share, part
+            self.known(_read_list(list_, root), root), self.validation_share, split
         )
 
 

@@ -11,7 +11,7 @@ class VideoFile(NamedTuple):
         path: the file, which may be missing.
         name: its class, as the data set calls it.
         id: a name unique in the data set.
-        source: the recording that it was cut from, which must not lie in two parts.
+        source: the recording that it was cut from, which must not lie in two splits.
         label: index of the class among the victim's; -1 until it is looked up.
         span: where the clip begins and ends in the file, in seconds; None takes all of it.
     """

@@ -3,8 +3,8 @@
 A distortion is a plain function of a clip (uint8 (T, H, W, 3) RGB, any T, H, W >= 1, not to be
 written to), a severity (1, mild, to 5, strong) and a numpy Generator, its only source of chance; it
 returns a new uint8 array of the same shape. Its own settings are keyword arguments with defaults.
-One that takes a keyword `draw: int` is told the number of the variant wanted (0, 1, 2, ...), so that
-its draws differ by design; from any other, another draw is simply another call with the same
+One that takes a keyword `variant: int` is told the number of the variant wanted (0, 1, 2, ...), so that
+its variants differ by design; from any other, another variant is simply another call with the same
 generator.
 """
 

@@ -11,7 +11,7 @@ def signed_patch(
     severity: int,
     rng: np.random.Generator,
     *,
-    draw: int = 0,
+    variant: int = 0,
     eps: int | None = None,
 ) -> Frames:
     """Add +eps or -eps to each colour channel, one sign a channel for the whole clip.
@@ -23,14 +23,14 @@ def signed_patch(
         clip: uint8 (T, H, W, 3).
         severity: 1 to 5, see `linf_bound`.
         rng: unused.
-        draw: which of the eight sign patterns, counted modulo 8: bit c set raises channel c.
+        variant: which of the eight sign patterns, counted modulo 8: bit c set raises channel c.
         eps: the bound in levels of 0-255, or None; see `linf_bound`.
 
     Raises:
         ValueError: severity is not 1 to 5, or eps is not a whole number from 0 to 255.
     """
     bound = linf_bound(clip, severity, eps)
-    signs = 2 * (draw >> np.arange(3) & 1) - 1
+    signs = 2 * (variant >> np.arange(3) & 1) - 1
     levels = np.arange(256)[:, None] + bound * signs
     table = np.clip(levels, 0, 255).astype(np.uint8)
     return table[clip, np.arange(3)]

@@ -15,21 +15,21 @@ def stripes(
     severity: int,
     rng: np.random.Generator,
     *,
-    draw: int = 0,
+    variant: int = 0,
     eps: int | None = None,
 ) -> Frames:
     """Add +eps or -eps to each colour channel in stripes or squares that change every frame or two.
 
     The vertical stripes with which Square Attack begins (Andriushchenko et al., 2020), but fresh
     every frame or two: what flickers moves a video classifier more than what stands still. A pattern
-    depends on its draw alone, never on the clip or on `rng`, so that agents can learn across clips
+    depends on its variant alone, never on the clip or on `rng`, so that agents can learn across clips
     which of them work. No value moves by more than eps; by less only where 0 or 255 stops it.
 
     Args:
         clip: uint8 (T, H, W, 3).
         severity: 1 to 5, see `linf_bound`.
         rng: unused.
-        draw: which pattern; draws go through the SHAPES in turn.
+        variant: which pattern; variants go through the SHAPES in turn.
         eps: the bound in levels of 0-255, or None; see `linf_bound`.
 
     Raises:
@@ -37,11 +37,11 @@ def stripes(
     """
     bound = linf_bound(clip, severity, eps)
     frames, height, width, _ = clip.shape
-    share, chequered, hold = SHAPES[draw % len(SHAPES)]
+    share, chequered, hold = SHAPES[variant % len(SHAPES)]
     columns = np.arange(width) // max(1, round(width * share))
     rows = np.arange(height) // max(1, round(height * share)) * chequered
     times = np.arange(frames) // hold
-    own = np.random.default_rng([draw, len(SHAPES)])
+    own = np.random.default_rng([variant, len(SHAPES)])
     cells = (times[-1] + 1, rows[-1] + 1, columns[-1] + 1, 3)
     signs = own.choice(np.array([-bound, bound], np.int16), cells)[times][:, rows][:, :, columns]
     return np.clip(clip + signs, 0, 255).astype(np.uint8)

@@ -27,10 +27,10 @@ class Kind(NamedTuple):
 KINDS = len(SCALES) * len(ORIENTATIONS) * len(COLOURS)
 
 
-def kind_of(draw: int) -> Kind:
-    """The kind of a draw, counted modulo KINDS; the colour changes first, the scale last."""
+def kind_of(variant: int) -> Kind:
+    """The kind of a variant, counted modulo KINDS; the colour changes first, the scale last."""
     shape = (len(SCALES), len(ORIENTATIONS), len(COLOURS))
-    return Kind(*(int(i) for i in np.unravel_index(draw % KINDS, shape)))
+    return Kind(*(int(i) for i in np.unravel_index(variant % KINDS, shape)))
 
 
 def band_limited(
@@ -86,10 +86,10 @@ def texture(
     severity: int,
     rng: np.random.Generator,
     *,
-    draw: int = 0,
+    variant: int = 0,
     eps: int | None = None,
 ) -> Frames:
-    """Add a fresh texture to every frame; scale, orientation and colour depend on the draw.
+    """Add a fresh texture to every frame; scale, orientation and colour depend on the variant.
 
     No value moves by more than eps.
 
@@ -97,7 +97,7 @@ def texture(
         clip: uint8 (T, H, W, 3).
         severity: 1 to 5, see `linf_bound`.
         rng: draws the pattern.
-        draw: which kind, see `kind_of`.
+        variant: which kind, see `kind_of`.
         eps: the bound in levels of 0-255, or None; see `linf_bound`.
 
     Raises:
@@ -105,7 +105,7 @@ def texture(
     """
     bound = linf_bound(clip, severity, eps)
     height, width = clip.shape[1:3]
-    kind = kind_of(draw)
+    kind = kind_of(variant)
     pattern = np.stack([band_limited(rng, height, width, height, kind) for _ in clip])
     moved = clip + np.clip(pattern * (bound / 2), -bound, bound)  # two standard deviations fit in
     return np.clip(np.rint(moved), 0, 255).astype(np.uint8)

@@ -68,8 +68,8 @@ class Bound:
         clean: uint8 (T, H, W, 3).
         delta: float32 (T, H, W, 3), the change in levels of 0-255 at theta = 1.
         low: the least theta, -1 or 0; the most is 1.
-        least: uint8 (T, H, W, 3), the least value of each pixel; also `most`.
-        most: uint8 (T, H, W, 3).
+        lower: uint8 (T, H, W, 3), the least value of each pixel; also `upper`.
+        upper: uint8 (T, H, W, 3).
         edged: whether theta 1 is the edge of the bound.
         radius: the most L2 norm of a change of the whole clip on the [0, 1] scale, or None.
     """
@@ -77,8 +77,8 @@ class Bound:
     clean: Frames
     delta: NDArray[np.float32]
     low: float
-    least: Frames
-    most: Frames
+    lower: Frames
+    upper: Frames
     edged: bool = True
     radius: float | None = None
 
@@ -86,8 +86,8 @@ class Bound:
     def linf(cls, clean: Frames, eps: int) -> "Bound":
         """No value moves by more than `eps` levels, 1 to 255."""
         wide = clean.astype(np.int16)
-        least, most = (np.clip(wide + sign * eps, 0, 255).astype(np.uint8) for sign in (-1, 1))
-        return cls(clean, np.full(clean.shape, eps, np.float32), -1.0, least, most)
+        lower, upper = (np.clip(wide + sign * eps, 0, 255).astype(np.uint8) for sign in (-1, 1))
+        return cls(clean, np.full(clean.shape, eps, np.float32), -1.0, lower, upper)
 
     @classmethod
     def between(cls, clean: Frames, distorted: Sequence[Frames]) -> "Bound":
@@ -137,8 +137,8 @@ class Bound:
 
         Of a distortion with one version that is the wholly distorted clip.
         """
-        up = self.most.astype(np.int16) - self.clean > self.clean.astype(np.int16) - self.least
-        return self.project(np.where(up, self.most, self.least)[None])[0]
+        up = self.upper.astype(np.int16) - self.clean > self.clean.astype(np.int16) - self.lower
+        return self.project(np.where(up, self.upper, self.lower)[None])[0]
 
     def project(self, clips: Frames) -> Frames:
         """Clips (N, T, H, W, 3) moved into the bound, on whole levels; those inside stay as they are.
@@ -146,7 +146,7 @@ class Bound:
         Values are cut to their range. A clip outside an L2 ball is then drawn towards the clean one
         until it fits, see `shortened`.
         """
-        cut = np.clip(clips, self.least, self.most)
+        cut = np.clip(clips, self.lower, self.upper)
         if self.radius is None:
             return cut
         for clip in cut:
@@ -189,6 +189,6 @@ def _length(change: NDArray[np.number]) -> float:
 
 
 def _scale(clean: Frames) -> tuple[Frames, NDArray[np.float32], float, Frames, Frames]:
-    """What bounds without an edge have in common: clean, delta, low, least and most."""
+    """What bounds without an edge have in common: clean, delta, low, lower and upper."""
     whole = np.full(clean.shape, 255, np.uint8)
     return clean, whole.astype(np.float32), -1.0, np.zeros_like(clean), whole

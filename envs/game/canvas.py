@@ -49,7 +49,7 @@ class Canvas:
         self.bound, self.clean, self.grid, self.norm_name = bound, clean, grid, norm
         self._base = clean.astype(np.float32)
         self._low, self._high = (
-            edge.astype(np.int16) - clean.astype(np.int16) for edge in (bound.least, bound.most)
+            edge.astype(np.int16) - clean.astype(np.int16) for edge in (bound.lower, bound.upper)
         )
         self._rows, self._cols = (cell_edges(n, grid)[:-1] for n in clean.shape[1:3])
         self.delta = np.zeros(clean.shape, np.float32)

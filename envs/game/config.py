@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 NORMS = ("l2", "l1", "l0", "linf")
-KEEP = ("always", "paying")
+ACCEPTANCE = ("always", "improving")
 ALL = "all"  # of cleanup: the rest of the budget
 
 
@@ -29,7 +29,7 @@ class GameConfig:
     budget: int = 100
     cleanup: int | str = ALL  # a number of queries, or ALL
     grid: int = 7
-    draws: int = 1
+    variants: int = 1
     sizes: list[float] = field(default_factory=lambda: [0.0625, 0.125, 0.25, 0.5, 1.0])
     strengths: list[float] = field(
         default_factory=lambda: [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64]
@@ -37,13 +37,13 @@ class GameConfig:
     windows: list[int] = field(default_factory=lambda: [1, 2, 4, 8, 16])
     strides: list[int] = field(default_factory=lambda: [1, 2, 3])
     textures: bool = True
-    keep: str = "paying"
+    acceptance: str = "improving"
     norm: str = "l2"
     target: str = "none"
     reward: RewardWeights = field(default_factory=RewardWeights)
 
     def __post_init__(self) -> None:
-        for key, low, high in (("budget", 1, None), ("grid", 1, None), ("draws", 1, 256)):
+        for key, low, high in (("budget", 1, None), ("grid", 1, None), ("variants", 1, 256)):
             value = getattr(self, key)
             if value < low:
                 raise ValueError(f"env.{key}={value}: must be at least {low}")
@@ -53,7 +53,7 @@ class GameConfig:
             raise ValueError(
                 f"env.cleanup={self.cleanup}: write a number of queries from 0, or {ALL}"
             )
-        for key, choices in (("keep", KEEP), ("norm", NORMS)):
+        for key, choices in (("acceptance", ACCEPTANCE), ("norm", NORMS)):
             if getattr(self, key) not in choices:
                 raise ValueError(
                     f"env.{key}={getattr(self, key)!r}: choose one of {', '.join(choices)}"

@@ -15,7 +15,7 @@ from video_attack.envs.datasets.base import BadClipError, ClipDataset, DatasetEr
 from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.episode import AGENTS, Episode, choose_goal, open_ledger
-from video_attack.envs.game.ledger import Ledger, converse
+from video_attack.envs.game.ledger import Ledger, run_batched
 from video_attack.envs.game.moves import Moves
 from video_attack.envs.game.observation import (
     faded,
@@ -24,7 +24,7 @@ from video_attack.envs.game.observation import (
     observation_spaces,
     state_space,
 )
-from video_attack.envs.game.palette import Distort, Palette, distorted_draws
+from video_attack.envs.game.palette import Distort, Palette, distorted_variants
 from video_attack.envs.game.render import panel
 from video_attack.envs.victims.base import Scores, Victim
 
@@ -45,7 +45,7 @@ def parallel_env(
     if dataset is None:
         from video_attack.envs.datasets.actions import Actions
 
-        dataset = Actions(part="train", sampling=victim.sampling, classes=victim.classes)
+        dataset = Actions(split="train", sampling=victim.sampling, classes=victim.classes)
     if distort is None:
         from video_attack.envs.distortions.gaussian_noise import gaussian_noise
 
@@ -132,16 +132,16 @@ class VideoAttackEnv(ParallelEnv):
 
     def reset(self, seed: int | None = None, options: dict | None = None) -> tuple[dict, dict]:
         """Start on a new clip; the same seed and options start the same episode, bit for bit."""
-        return _alone(self.victim, self.reset_talk(seed, options))
+        return _alone(self.victim, self.reset_coroutine(seed, options))
 
     def step(self, actions: dict[str, Any]) -> Step:
         """Make both moves and ask the victim once."""
-        return _alone(self.victim, self.step_talk(actions))
+        return _alone(self.victim, self.step_coroutine(actions))
 
-    def reset_talk(
+    def reset_coroutine(
         self, seed: int | None = None, options: dict | None = None
     ) -> Generator[tuple[Ledger, Frames], Scores, tuple[dict, dict]]:
-        """`reset` as a talk, so that many environments can share one victim call."""
+        """`reset` as a coroutine, so that many environments can share one victim call."""
         chosen = _chosen_clip(options or {}, len(self.dataset))
         if seed is not None:
             # A seeded episode may depend on nothing that happened before it.
@@ -155,7 +155,7 @@ class VideoAttackEnv(ParallelEnv):
                 ledger = open_ledger(clip, goal, self.config, self.victim)
                 clean = (yield ledger, clip.frames[None])[0]
                 self.queries += 1
-                assert ledger.clean_scores is not None  # settled with the answer just above
+                assert ledger.clean_scores is not None  # judged with the answer just above
                 if int(np.argmax(ledger.clean_scores)) == clip.label:
                     break
             self._unusable.add(index)
@@ -164,16 +164,18 @@ class VideoAttackEnv(ParallelEnv):
                     f"no clip to attack (tried {len(self._unusable)}): the victim gets them wrong, "
                     "they are of the target class, or cannot be read; evaluate.py attack=none tells which"
                 )
-        versions = distorted_draws(
-            self.distort, clip.frames, self.severity, self.config.draws, self._rng
+        versions = distorted_variants(
+            self.distort, clip.frames, self.severity, self.config.variants, self._rng
         )
         bound = self.bound.around(clip.frames, versions)
         self.episode = Episode(ledger, clean, versions, bound, self.config, self.moves, self._rng)
         self.agents = list(AGENTS)
         return self._observations(), self._infos()
 
-    def step_talk(self, actions: dict[str, Any]) -> Generator[tuple[Ledger, Frames], Scores, Step]:
-        """`step` as a talk, so that many environments can share one victim call."""
+    def step_coroutine(
+        self, actions: dict[str, Any]
+    ) -> Generator[tuple[Ledger, Frames], Scores, Step]:
+        """`step` as a coroutine, so that many environments can share one victim call."""
         if self.episode is None or not self.agents:
             raise RuntimeError("the episode is over: call reset() before step()")
         episode = self.episode
@@ -224,8 +226,8 @@ class VideoAttackEnv(ParallelEnv):
     def _load(self, index: int) -> Clip | None:
         try:
             return self.dataset[index]
-        except BadClipError as fault:
-            logging.getLogger(__name__).warning("%s; skipped", fault)
+        except BadClipError as error:
+            logging.getLogger(__name__).warning("%s; skipped", error)
             return None
 
     def _observations(self) -> dict[str, Any]:
@@ -268,6 +270,6 @@ def _chosen_clip(options: dict[str, Any], clips: int) -> int | None:
     return int(chosen)
 
 
-def _alone(victim: Victim, talk: Any) -> Any:
-    """Hold one talk by itself."""
-    return next(iter(converse(victim, [talk])))[1]
+def _alone(victim: Victim, coroutine: Any) -> Any:
+    """Hold one coroutine by itself."""
+    return next(iter(run_batched(victim, [coroutine])))[1]

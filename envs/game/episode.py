@@ -14,7 +14,7 @@ from video_attack.envs.game.ledger import Ledger
 from video_attack.envs.game.mask import perturbation_norm, reference_norm
 from video_attack.envs.game.memory import SensitivityMemory
 from video_attack.envs.game.moves import Move, Moves
-from video_attack.envs.game.observation import joint_state, look, observe
+from video_attack.envs.game.observation import clip_features, joint_state, observe
 from video_attack.envs.game.threat import Goal
 from video_attack.envs.victims.base import Victim
 
@@ -45,14 +45,14 @@ def open_ledger(clip: Clip, goal: Goal, config: GameConfig, victim: Victim) -> L
     """A ledger for a clip under the rules of the game, which shows what the victim answers."""
     norm = functools.partial(perturbation_norm, norm=config.norm)
     return Ledger(
-        clip, goal, config.budget, norm=norm, answers=victim.answers, top_k=victim.top_k
+        clip, goal, config.budget, norm=norm, feedback=victim.feedback, top_k=victim.top_k
     )  # fmt: skip
 
 
 class Episode:
     """The game on one clip that the victim gets right.
 
-    With `keep: paying` a move stays only if it pays: before the flip, if the margin falls (or the answer
+    With `acceptance: improving` a move stays if it pays: before the flip, if the margin falls (or the answer
     says nothing, as of a label-only victim); after it, if the norm at the boundary falls, see
     `boundary_norm`. Any other move is taken back, and costs its query.
 
@@ -93,7 +93,7 @@ class Episode:
         self.ledger, self.config, self.moves, self._rng = ledger, config, moves, rng
         self.versions = versions
         self.canvas = Canvas(bound, config.grid, config.norm)
-        self.sight = look(ledger.clip.frames, config.grid)
+        self.features = clip_features(ledger.clip.frames, config.grid)
         self.memory = SensitivityMemory(self.canvas.energy.shape)
         self.scores = clean
         self.margin = self._clean_margin = ledger.goal.margin(clean)
@@ -159,7 +159,7 @@ class Episode:
             boundary < self._boundary_norm if self._was_flipped else drop > 0 or says_nothing
         ) or newly_flipped
         self._last_drop, self._was_flipped = drop, self.flipped
-        self._kept = pays or self.config.keep == "always"
+        self._kept = pays or self.config.acceptance == "always"
         if not self._kept:
             self.canvas.restore(self._before)
             return -weights.query
@@ -208,11 +208,11 @@ class Episode:
 
     def observations(self) -> dict[str, dict[str, NDArray]]:
         """Observations of both agents."""
-        return observe(self.sight, self.canvas, self.memory, self._changed, self._status())
+        return observe(self.features, self.canvas, self.memory, self._changed, self._status())
 
     def state(self) -> NDArray[np.float32]:
         """Joint state for a centralised critic."""
-        return joint_state(self.sight, self.canvas, self.memory, self._status())
+        return joint_state(self.features, self.canvas, self.memory, self._status())
 
     def _possible(self, move: Move, region: Region) -> Move:
         """The move, or a fresh stroke in its place where there is nothing to turn or to take away."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from video_attack.envs.clip import Clip, Frames
 from video_attack.envs.game.config import ALL
-from video_attack.envs.game.threat import Goal, check_answers, visible
+from video_attack.envs.game.threat import Goal, check_feedback, visible
 from video_attack.envs.metrics.norms import sizes
 from video_attack.envs.victims.base import Scores, Victim
 
@@ -40,14 +40,14 @@ class Ledger:
         budget: int,
         *,
         norm: Callable[[Frames, Frames], float],
-        answers: str = "scores",
+        feedback: str = "scores",
         top_k: int = 5,
     ) -> None:
         if budget < 1:
             raise ValueError(f"budget={budget}: must be at least 1")
-        check_answers(answers, top_k)
+        check_feedback(feedback, top_k)
         self.clip, self.goal, self.budget = clip, goal, budget
-        self._norm, self._answers, self._top_k = norm, answers, top_k
+        self._norm, self._feedback, self._top_k = norm, feedback, top_k
         self.spent = 0
         self.first_success: int | None = None
         self.best: Frames | None = None
@@ -69,7 +69,7 @@ class Ledger:
             and self.spent - self.first_success >= int(queries)
         )
 
-    def admit(self, clips: Frames) -> Frames:
+    def reserve(self, clips: Frames) -> Frames:
         """Count uint8 clips (N, T, H, W, 3) and return those that may pass: the first `left` ones.
 
         Raises:
@@ -87,8 +87,8 @@ class Ledger:
         self.spent += len(passed)
         return passed
 
-    def settle(self, clips: Frames, scores: Scores) -> Scores:
-        """Judge admitted clips by the victim's scores (N, C) and return what the attacker may see."""
+    def judge(self, clips: Frames, scores: Scores) -> Scores:
+        """Judge reserved clips by the victim's scores (N, C) and return what the attacker may see."""
         first = self.spent - len(clips) + 1
         for number, (frames, row) in enumerate(zip(clips, scores, strict=True), start=first):
             if number == 1:
@@ -96,7 +96,7 @@ class Ledger:
             if self.goal.reached(row):
                 self._note_success(number, frames, row)
         # A copy: what the attacker does with its answer must not reach the account.
-        return visible(scores, self._answers, self._top_k).copy()
+        return visible(scores, self._feedback, self._top_k).copy()
 
     def _note_success(self, number: int, frames: Frames, scores: Scores) -> None:
         if self.first_success is None:
@@ -111,20 +111,22 @@ class Ledger:
 
 
 R = TypeVar("R")
-# A talk asks by yielding (ledger, clips), is sent the answers (N', C), and returns its result.
-Talk = Generator[tuple[Ledger, Frames], Scores, R]
+# A coroutine asks by yielding (ledger, clips), is sent the answers (N', C), and returns its result.
+QueryCoroutine = Generator[tuple[Ledger, Frames], Scores, R]
 
 
-def converse(victim: Victim, talks: Iterable[Talk[R]], width: int = 1) -> Iterator[tuple[int, R]]:
-    """Hold up to `width` talks side by side; each round is **one** batched victim call.
+def run_batched(
+    victim: Victim, coroutines: Iterable[QueryCoroutine[R]], width: int = 1
+) -> Iterator[tuple[int, R]]:
+    """Hold up to `width` coroutines side by side; each round is **one** batched victim call.
 
-    Yields (number of the talk, its result) as each ends. This is the only place where clips
-    reach a victim. A talk that asks with nothing left gets BudgetExhausted thrown into it.
+    Yields (number of the coroutine, its result) as each ends. This is the only place where clips
+    reach a victim. A coroutine that asks with nothing left gets BudgetExhausted thrown into it.
     """
     if width < 1:
-        raise ValueError(f"width={width}: at least one talk must be held at a time")
-    waiting = enumerate(talks)
-    active: list[tuple[int, Talk[R], Ledger, Frames]] = []
+        raise ValueError(f"width={width}: at least one coroutine must be held at a time")
+    waiting = enumerate(coroutines)
+    active: list[tuple[int, QueryCoroutine[R], Ledger, Frames]] = []
     exhausted = False
     while True:
         while not exhausted and len(active) < width:
@@ -138,26 +140,26 @@ def converse(victim: Victim, talks: Iterable[Talk[R]], width: int = 1) -> Iterat
         round_, active = active, []
         scores = victim.scores(np.concatenate([clips for *_, clips in round_]))
         start = 0
-        for number, talk, ledger, clips in round_:
-            answers = ledger.settle(clips, scores[start : start + len(clips)])
+        for number, coroutine, ledger, clips in round_:
+            answers = ledger.judge(clips, scores[start : start + len(clips)])
             start += len(clips)
-            yield from _advance(number, talk, answers, active)
+            yield from _advance(number, coroutine, answers, active)
 
 
 def _advance(
     number: int,
-    talk: Talk[R],
+    coroutine: QueryCoroutine[R],
     answers: Scores | None,
-    active: list[tuple[int, Talk[R], Ledger, Frames]],
+    active: list[tuple[int, QueryCoroutine[R], Ledger, Frames]],
 ) -> Iterator[tuple[int, R]]:
-    """Let one talk go on to its next request (queued in `active`) or to its result (yielded)."""
+    """Let one coroutine go on to its next request (queued in `active`) or to its result (yielded)."""
     try:
-        ledger, clips = next(talk) if answers is None else talk.send(answers)
+        ledger, clips = next(coroutine) if answers is None else coroutine.send(answers)
         while True:
             try:
-                active.append((number, talk, ledger, ledger.admit(clips)))
+                active.append((number, coroutine, ledger, ledger.reserve(clips)))
                 return
             except BudgetExhausted as stop:
-                ledger, clips = talk.throw(stop)
+                ledger, clips = coroutine.throw(stop)
     except StopIteration as end:
         yield number, end.value

@@ -22,7 +22,7 @@ STATUS = ("margin", "clean_margin", "last_drop", "last_kept", "budget_left", "no
           "true_score", "best_other_score", "flipped", "may_turn")  # fmt: skip
 
 
-class Sight(NamedTuple):
+class ClipFeatures(NamedTuple):
     """What is known of a clip before the first move, (T, G, G) unless said otherwise.
 
     Attributes:
@@ -37,7 +37,7 @@ class Sight(NamedTuple):
     brightness: Array
 
 
-def look(clip: Frames, grid: int) -> Sight:
+def clip_features(clip: Frames, grid: int) -> ClipFeatures:
     """Static features of a clip; costs a few milliseconds, once an episode."""
     steps = len(clip)
     grey = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in clip])
@@ -51,7 +51,7 @@ def look(clip: Frames, grid: int) -> Sight:
     mean_frame = cv2.resize(clip.mean(0, dtype=np.float32), side, interpolation=cv2.INTER_AREA)
     mean_motion = cv2.resize(change.mean(0, dtype=np.float32), side, interpolation=cv2.INTER_AREA)
     thumbnail = np.dstack([mean_frame, np.minimum(mean_motion * 4, 255)])
-    return Sight(
+    return ClipFeatures(
         thumbnail=np.ascontiguousarray(thumbnail.transpose(2, 0, 1)).astype(np.uint8),
         motion=motion / max(float(motion.max()), 1e-6),
         brightness=cell_means(grey.mean(0, dtype=np.float32)[None], grid)[0] / np.float32(255),
@@ -68,12 +68,12 @@ def cell_means(values: NDArray, grid: int) -> Array:
 
 
 def observe(
-    sight: Sight, canvas: Canvas, memory: SensitivityMemory, last: Array, status: Array
+    features: ClipFeatures, canvas: Canvas, memory: SensitivityMemory, last: Array, status: Array
 ) -> dict[str, dict[str, NDArray]]:
     """Observations of both agents; see `observation_spaces` for shapes.
 
     Args:
-        sight: of the clean clip.
+        features: of the clean clip.
         canvas: the perturbation as it stands.
         memory: of the episode.
         last: (T, G, G), shares of the last move's energy.
@@ -88,23 +88,25 @@ def observe(
         return (known * sure).sum(axis) / np.maximum(weight, 1e-6), sure.max(axis)
 
     planes = np.stack([
-        sight.motion.mean(0), sight.motion.max(0), sight.brightness,
+        features.motion.mean(0), features.motion.max(0), features.brightness,
         energy.mean(0), energy.max(0), *over(0), faded(last).max(0),
     ]).astype(np.float32)  # fmt: skip
     flat = (1, 2)
     rows = np.stack([
-        sight.motion.mean(flat), sight.motion.max(flat), energy.max(flat), *over(flat),
+        features.motion.mean(flat), features.motion.max(flat), energy.max(flat), *over(flat),
         faded(last).max(flat),
     ]).astype(np.float32)  # fmt: skip
     return {
-        "spatial": {"thumbnail": sight.thumbnail, "planes": planes, "status": status},
+        "spatial": {"thumbnail": features.thumbnail, "planes": planes, "status": status},
         "temporal": {"rows": rows, "status": status},
     }
 
 
-def joint_state(sight: Sight, canvas: Canvas, memory: SensitivityMemory, status: Array) -> Array:
+def joint_state(
+    features: ClipFeatures, canvas: Canvas, memory: SensitivityMemory, status: Array
+) -> Array:
     """State for a centralised critic: motion, perturbation, sensitivity, certainty (T, G, G), status."""
-    volumes = (sight.motion, faded(canvas.energy), memory.sensitivity(), memory.certainty())
+    volumes = (features.motion, faded(canvas.energy), memory.sensitivity(), memory.certainty())
     return np.concatenate([*(v.ravel() for v in volumes), status]).astype(np.float32)
 
 

@@ -24,20 +24,20 @@ Distort = Callable[..., Frames]
 FLICKERS = ("same", "alternating", "fresh")  # of a texture in the frames of one stroke
 
 
-def distorted_draws(
-    distort: Distort, frames: Frames, severity: int, draws: int, rng: np.random.Generator
+def distorted_variants(
+    distort: Distort, frames: Frames, severity: int, variants: int, rng: np.random.Generator
 ) -> list[Frames]:
-    """`draws` distorted versions of a clip, checked.
+    """`variants` distorted versions of a clip, checked.
 
-    A distortion that takes `draw` is told which one it makes.
+    A distortion that takes `variant` is told which one it makes.
 
     Raises:
         ValueError: the distortion returned something else than a uint8 clip of the same shape.
     """
-    takes_draw = numbered(distort)
+    takes_variant = numbered(distort)
     results = []
-    for draw in range(draws):
-        extra = {"draw": draw} if takes_draw else {}
+    for variant in range(variants):
+        extra = {"variant": variant} if takes_variant else {}
         # A copy, since a filter may work in place.
         result = distort(frames.copy(), severity, rng, **extra)
         check_frames(result, name="the distortion's answer")
@@ -48,9 +48,9 @@ def distorted_draws(
 
 
 def numbered(distort: Distort) -> bool:
-    """Whether a distortion is told which of its draws it makes."""
+    """Whether a distortion is told which of its variants it makes."""
     try:
-        return "draw" in inspect.signature(distort).parameters
+        return "variant" in inspect.signature(distort).parameters
     except ValueError:  # some callables written in C do not tell
         return False
 
@@ -70,7 +70,7 @@ class Palette:
 
     Attributes:
         versions: how many versions of the distortion a move can name; those of a distortion that does
-            not number its draws are alike, so that only one is named and any of them may come.
+            not number its variants are alike, so that only one is named and any of them may come.
         scales: how many texture scales a move can name; if `plain`, 0 means no texture.
         plain: whether a move can paint with the distortion as it is.
         orientations, colours: how many of them there are.
@@ -78,13 +78,13 @@ class Palette:
 
     def __init__(self, distort: Distort, bound: BoundConfig, config: GameConfig) -> None:
         inner = distort.func if isinstance(distort, functools.partial) else distort
-        draws_textures = hasattr(inner, "paints")
+        paints_textures = hasattr(inner, "paints")
         # Between the clean and the distorted clip a texture is the mask's; elsewhere it would be a
         # distortion of another type than the user's.
         masks = bound.kind == "distortion" and config.textures
-        self.plain = not draws_textures
-        self.textured = draws_textures or masks
-        self.versions = config.draws if numbered(distort) and self.plain else 1
+        self.plain = not paints_textures
+        self.textured = paints_textures or masks
+        self.versions = config.variants if numbered(distort) and self.plain else 1
         self.scales = int(self.plain) + (len(SCALES) if self.textured else 0)
         self.orientations = len(ORIENTATIONS) if self.textured else 1
         self.colours = len(COLOURS) if self.textured else 1

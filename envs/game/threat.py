@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-ANSWERS = ("scores", "topk", "label")
+FEEDBACK = ("scores", "topk", "label")
 # exp(-10): log margins are cut here, so that a saturated softmax still gives a finite scale.
 _FLOOR = float(np.exp(-10.0))
 _TINY = float(np.finfo(np.float32).tiny)
@@ -72,21 +72,21 @@ class Goal:
         return float(gap if self.target is None else -gap)
 
 
-def check_answers(answers: str, top_k: int) -> None:
+def check_feedback(feedback: str, top_k: int) -> None:
     """Raise ValueError unless these say what a victim may let an attacker see."""
-    if answers not in ANSWERS:
-        raise ValueError(f"answers={answers!r}: choose one of {', '.join(ANSWERS)}")
+    if feedback not in FEEDBACK:
+        raise ValueError(f"feedback={feedback!r}: choose one of {', '.join(FEEDBACK)}")
     if top_k < 1:
         raise ValueError(f"top_k={top_k}: must be at least 1")
 
 
-def visible(scores: NDArray[np.float32], answers: str, top_k: int) -> NDArray[np.float32]:
+def visible(scores: NDArray[np.float32], feedback: str, top_k: int) -> NDArray[np.float32]:
     """What the attacker sees of scores (N, C): all of them, the k best, or a one-hot label."""
-    if answers == "scores":
+    if feedback == "scores":
         return scores
-    k = 1 if answers == "label" else min(top_k, scores.shape[1])
+    k = 1 if feedback == "label" else min(top_k, scores.shape[1])
     order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     shown = np.zeros_like(scores)
-    values = 1.0 if answers == "label" else np.take_along_axis(scores, order, axis=1)
+    values = 1.0 if feedback == "label" else np.take_along_axis(scores, order, axis=1)
     np.put_along_axis(shown, order, values, axis=1)
     return shown

@@ -11,7 +11,7 @@ APART = 0.05  # nats between two answers to one clip: more than another batch's 
 SURE = 16.0  # nats: a float32 softmax has no more digits for the second class
 
 
-def hints(found: Found, answers: str = "scores") -> list[str]:
+def hints(found: Found, feedback: str = "scores") -> list[str]:
     """Sentences on figures that smell; none where all is well.
 
     After the checks that Carlini et al. (2019, arXiv 1902.06705, section 4) and Croce and Hein (2020,
@@ -20,10 +20,10 @@ def hints(found: Found, answers: str = "scores") -> list[str]:
 
     Args:
         found: records by attack.
-        answers: what the victim shows: scores, topk or label.
+        feedback: what the victim shows: scores, topk or label.
     """
     sentences = [*_dead(found), *_chance_ahead(found), *_unsteady(found)]
-    return sentences if answers == "label" else [*sentences, *_saturated(found)]
+    return sentences if feedback == "label" else [*sentences, *_saturated(found)]
 
 
 def _dead(found: Found) -> list[str]:

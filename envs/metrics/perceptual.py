@@ -54,10 +54,10 @@ class Lpips:
         try:
             rows = [weights[name] for name in names]
             self.linear = [row.float().reshape(c) for row, c in zip(rows, CHANNELS, strict=True)]
-        except (KeyError, RuntimeError) as fault:
+        except (KeyError, RuntimeError) as error:
             raise VictimError(
-                f"{source} is no calibration of LPIPS for AlexNet ({fault}): give alex.pth of version 0.1"
-            ) from fault
+                f"{source} is no calibration of LPIPS for AlexNet ({error}): give alex.pth of version 0.1"
+            ) from error
 
     def __call__(self, original: Frames, adversarial: Frames, changed_only: bool = False) -> float:
         """Mean distance over frames, 0 (equal) to somewhat above 1.

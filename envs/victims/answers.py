@@ -17,7 +17,7 @@ def read_answer(
     source: str,
     *,
     outputs: str = "probabilities",
-    answers: str = "scores",
+    feedback: str = "scores",
     top_k: int = 5,
 ) -> Scores:
     """Probabilities, float32 (clips, classes), zero for classes that an answer does not name.
@@ -29,11 +29,11 @@ def read_answer(
         classes: class names.
         source: what errors call the endpoint.
         outputs: what scores are, "logits" or "probabilities".
-        answers: what the attacker is to see, "scores", "topk" or "label".
-        top_k: classes shown when answers is "topk".
+        feedback: what the attacker is to see, "scores", "topk" or "label".
+        top_k: classes shown when feedback is "topk".
 
     Raises:
-        VictimError: an answer of another form, or one that tells less than `answers` says.
+        VictimError: an answer of another form, or one that tells less than `feedback` says.
     """
     if "scores" in found:
         return probabilities(found["scores"], clips, len(classes), outputs, source)
@@ -47,15 +47,15 @@ def read_answer(
         for row, pairs in zip(rows, _listed(found["top"], clips, source), strict=True):
             _fill(row, pairs, classes, source)
         shown = min((len(pairs) for pairs in found["top"]), default=0)
-        wanted = {"scores": len(classes), "topk": min(top_k, len(classes)), "label": 1}[answers]
+        wanted = {"scores": len(classes), "topk": min(top_k, len(classes)), "label": 1}[feedback]
         if shown < wanted:
             raise VictimError(
-                f"{source} answers the {shown} best classes only: set model.answers=topk "
+                f"{source} answers the {shown} best classes only: set model.feedback=topk "
                 f"model.top_k={shown}"
             )
         return rows
-    if answers != "label":
-        raise VictimError(f"{source} answers labels only: set model.answers=label")
+    if feedback != "label":
+        raise VictimError(f"{source} answers labels only: set model.feedback=label")
     labels = _listed(found["labels"], clips, source)
     rows[np.arange(clips), [_index(label, classes, source) for label in labels]] = 1
     return rows

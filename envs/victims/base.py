@@ -25,9 +25,9 @@ class Victim(ABC):
         classes: class names in the order of the scores.
         sampling: the clips that it was made for.
         max_batch: the most clips that go through `predict` at once; larger calls are split.
-        answers: what it lets an attacker see: "scores" (all), "topk" (the `top_k` best, with zeros
+        feedback: what it lets an attacker see: "scores" (all), "topk" (the `top_k` best, with zeros
             for the others) or "label" (the winner as a one-hot vector).
-        top_k: classes shown when answers is "topk".
+        top_k: classes shown when feedback is "topk".
         needs_trust: what makes a stranger's configuration of it dangerous, as the end of a sentence
             that begins with its name; None: nothing.
     """
@@ -36,7 +36,7 @@ class Victim(ABC):
     classes: tuple[str, ...]
     sampling: Sampling
     max_batch: int = 32
-    answers: str = "scores"
+    feedback: str = "scores"
     top_k: int = 5
 
     @abstractmethod

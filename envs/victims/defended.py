@@ -39,7 +39,7 @@ class Defended(Victim):
             raise ValueError(f"votes={votes}: must be at least 1")
         self.victim, self.defend, self.votes, self.seed = victim, defend, votes, seed
         self.classes, self.sampling = victim.classes, victim.sampling
-        self.answers, self.top_k = victim.answers, victim.top_k
+        self.feedback, self.top_k = victim.feedback, victim.top_k
         # The victim gets about as many versions at once as it would get clips.
         self.max_batch = max(1, victim.max_batch // votes)
         self._try_out()

@@ -16,13 +16,13 @@ import numpy as np
 from video_attack.envs.clip import Frames
 from video_attack.envs.victims.answers import read_answer
 from video_attack.envs.victims.base import Scores, VictimError
+from video_attack.envs.victims.custom import CustomVictim, one_line
 from video_attack.envs.victims.http_session import Answer, Session
-from video_attack.envs.victims.own import OwnVictim, one_line
 
 log = logging.getLogger(__name__)
 BODIES = {"npy": "application/octet-stream", "json": "application/json"}
 _FORMAT = " without scores, top or labels"  # how what is said of an answer of another form ends
-_BESIDE = 1 << 20  # bytes of an answer beside its scores, such as a page that tells of a fault
+_BESIDE = 1 << 20  # bytes of an answer beside its scores, such as a page that tells of an error
 _NUMBER = 32  # bytes of a score with its marks; a float has up to 24
 _SHOWN = 2000  # bytes that errors are looked for in, at each end of an answer
 LONGEST = 60.0  # seconds between two tries at most
@@ -38,7 +38,7 @@ _REMEDIES = {
 }
 
 
-class Endpoint(OwnVictim):
+class Endpoint(CustomVictim):
     """Asks a server by POST about up to `max_batch` clips a request, one request at a time.
 
     The request's body is a .npy file, uint8 (N, T, H, W, 3), RGB (`body="npy"`), or JSON
@@ -80,7 +80,7 @@ class Endpoint(OwnVictim):
         backoff: seconds before the first of these.
         outputs: what scores are: "logits" or "probabilities".
         max_batch: clips of one request.
-        **shared: see OwnVictim. Labels or classes must be given: nothing is asked uncounted.
+        **shared: see CustomVictim. Labels or classes must be given: nothing is asked uncounted.
 
     Attributes:
         asked: batches that were asked about.
@@ -89,7 +89,7 @@ class Endpoint(OwnVictim):
 
     Raises:
         VictimError: no such URL or variable, no classes; when asked, no answer after all tries, an
-            answer that does not fit, or one that tells less than `answers` says.
+            answer that does not fit, or one that tells less than `feedback` says.
         ValueError: a value out of its range.
     """
 
@@ -145,7 +145,7 @@ class Endpoint(OwnVictim):
 
     def ask(self, clips: Frames) -> dict[str, Any]:
         """The decoded answer to uint8 clips (N, T, H, W, 3), after as many tries as it takes."""
-        body, fault = encode(clips, self._body), ""
+        body, reason = encode(clips, self._body), ""
         self.asked += 1
         for number in range(self._retries + 1):
             if number:
@@ -154,25 +154,25 @@ class Endpoint(OwnVictim):
             try:
                 answer = self._session.post(body, BODIES[self._body], self._largest(len(clips)))
             except (OSError, http.client.HTTPException) as error:
-                fault = f"no answer ({one_line(error)})"
+                reason = f"no answer ({one_line(error)})"
                 if not last:
-                    log.warning("%s: %s; asking again", self.source, fault)
+                    log.warning("%s: %s; asking again", self.source, reason)
                 continue
             self.answered += 1
-            found, fault = self._decode(answer)
+            found, reason = self._decode(answer)
             if found is not None:
                 return found
             if not last:
                 self.repeated += len(clips)
                 log.warning(
                     "%s: %s; asking again about clips that it has seen, %s so far beyond what the "
-                    "ledger counts", self.source, fault, self.repeated,
+                    "ledger counts", self.source, reason, self.repeated,
                 )  # fmt: skip
         remedy = "see that the server runs, or raise model.timeout or model.retries"
-        if fault.endswith(_FORMAT):
+        if reason.endswith(_FORMAT):
             remedy = "let it answer as the class video_attack.envs.victims.endpoint.Endpoint says"
         raise VictimError(
-            f"{self.source} gave no scores in {self._retries + 1} tries, at last {fault}: {remedy}; what "
+            f"{self.source} gave no scores in {self._retries + 1} tries, at last {reason}: {remedy}; what "
             "was finished is kept"
         )
 
@@ -180,7 +180,7 @@ class Endpoint(OwnVictim):
         """Probabilities, float32 (N, classes), of uint8 clips (N, T, H, W, 3)."""
         return read_answer(
             self.ask(clips), len(clips), self.classes, self.source,
-            outputs=self.outputs, answers=self.answers, top_k=self.top_k,
+            outputs=self.outputs, feedback=self.feedback, top_k=self.top_k,
         )  # fmt: skip
 
     def _largest(self, clips: int) -> int:

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.export.passes import move_to_device_pass
 
 from video_attack.envs.victims.base import VictimError
+from video_attack.envs.victims.custom import one_line
+from video_attack.envs.victims.custom_file import FileVictim, check_kind
 from video_attack.envs.victims.device import choose_device
-from video_attack.envs.victims.own import one_line
-from video_attack.envs.victims.own_file import FileVictim, check_kind
 
 
 class Exported(FileVictim):
@@ -34,11 +34,11 @@ class Exported(FileVictim):
                 program = torch.export.load(stream)
             program = move_to_device_pass(program, self.device)
             self.net = program.module()
-        except Exception as fault:  # versions, custom operators, damage: each raises its own kind
+        except Exception as error:  # versions, custom operators, damage: each raises its own kind
             raise VictimError(
-                f"{file} cannot be loaded ({one_line(fault)}): export it again with this PyTorch "
+                f"{file} cannot be loaded ({one_line(error)}): export it again with this PyTorch "
                 f"({torch.__version__})"
-            ) from fault
+            ) from error
         inputs = program.graph_signature.user_inputs
         nodes = [node for node in program.graph.nodes if node.name in inputs]
         if len(inputs) != 1 or len(nodes) != 1:

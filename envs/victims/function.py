@@ -9,10 +9,10 @@ import numpy as np
 
 from video_attack.envs.clip import Frames
 from video_attack.envs.victims.base import VictimError
-from video_attack.envs.victims.own import OwnVictim
+from video_attack.envs.victims.custom import CustomVictim
 
 
-class Function(OwnVictim):
+class Function(CustomVictim):
     """A function of uint8 clips (N, T, H, W, 3), RGB, that answers scores (N, classes).
 
     The scores may be an array, nested lists or a PyTorch tensor on any device. The function does
@@ -22,10 +22,10 @@ class Function(OwnVictim):
 
     Args:
         function: dotted name, such as package.module.function or package.module.object.method.
-        **shared: see OwnVictim.
+        **shared: see CustomVictim.
 
     Raises:
-        VictimError: it cannot be imported or called; see also OwnVictim.
+        VictimError: it cannot be imported or called; see also CustomVictim.
     """
 
     needs_trust = "calls the function that model.function names"
@@ -52,11 +52,11 @@ def find_function(name: str) -> Callable[[Frames], Any]:
         if "." not in name:
             raise ValueError("it has no dot")
         found = pkgutil.resolve_name(name)
-    except (ImportError, AttributeError, ValueError) as fault:
+    except (ImportError, AttributeError, ValueError) as error:
         raise VictimError(
-            f"model.function={name} cannot be imported ({fault}): write package.module.function, and "
+            f"model.function={name} cannot be imported ({error}): write package.module.function, and "
             "see that the package is installed or on PYTHONPATH"
-        ) from fault
+        ) from error
     if inspect.isclass(found):
         raise VictimError(
             f"model.function={name} is a class: name a function, or make it a subclass of "

@@ -49,8 +49,8 @@ class Session:
         try:
             parts = urlsplit(url)
             port = parts.port
-        except ValueError as fault:
-            raise VictimError(f"model.url={url} is no URL ({fault})") from fault
+        except ValueError as error:
+            raise VictimError(f"model.url={url} is no URL ({error})") from error
         if parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii():
             raise VictimError(f"model.url={url}: write http://host:port/path or https://...")
         if parts.username or parts.password:

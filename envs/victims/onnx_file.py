@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from video_attack.envs.victims.base import VictimError
-from video_attack.envs.victims.own import one_line
-from video_attack.envs.victims.own_file import FileVictim, check_kind
+from video_attack.envs.victims.custom import one_line
+from video_attack.envs.victims.custom_file import FileVictim, check_kind
 
 log = logging.getLogger(__name__)
 _DTYPES = {

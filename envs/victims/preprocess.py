@@ -137,11 +137,11 @@ def as_rows(answer: Any, source: str) -> NDArray[np.float64]:
         if isinstance(answer, dict | str | bytes) or answer is None:
             raise TypeError
         return np.asarray(answer, np.float64)
-    except (TypeError, ValueError, OverflowError) as fault:  # the last: an integer beyond floats
+    except (TypeError, ValueError, OverflowError) as error:  # the last: an integer beyond floats
         raise VictimError(
             f"{source} answered a {type(answer).__name__} that is no table of numbers: it must "
             "answer one tensor of scores, (N, classes)"
-        ) from fault
+        ) from error
 
 
 def probabilities(answer: Any, clips: int, classes: int, outputs: str, source: str) -> Scores:

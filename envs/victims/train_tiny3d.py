@@ -196,9 +196,9 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
 
-    def loader(part: str, augmented: bool) -> DataLoader:
+    def loader(split: str, augmented: bool) -> DataLoader:
         lengths = {"train_clips": args.clips, "test_clips": args.test_clips}
-        clips = Actions(part, SAMPLING, args.seed, **lengths)  # type: ignore[arg-type]
+        clips = Actions(split, SAMPLING, args.seed, **lengths)  # type: ignore[arg-type]
         return DataLoader(Lessons(clips, augmented), args.batch, num_workers=args.workers)
 
     classes = Actions("train", SAMPLING).classes

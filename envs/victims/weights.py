@@ -1,4 +1,4 @@
-"""Checkpoints: from a local file or a URL into a module, with errors that name the fault."""
+"""Checkpoints: from a local file or a URL into a module, with errors that name the problem."""
 
 import hashlib
 import http.client
@@ -93,10 +93,10 @@ def load_into(module: nn.Module, state: Mapping[str, Any], name: str) -> None:
     for key in wanted.keys() - given.keys():
         if key.endswith(UNREAD):
             given[key] = wanted[key]
-    faults = [
-        _list_fault("missing", (key for key in wanted if key not in given)),
-        _list_fault("unexpected", (key for key in given if key not in wanted)),
-        _list_fault(
+    problems = [
+        _list_problem("missing", (key for key in wanted if key not in given)),
+        _list_problem("unexpected", (key for key in given if key not in wanted)),
+        _list_problem(
             "of another shape",
             (
                 f"{key} {_shape(given[key])} instead of {_shape(wanted[key])}"
@@ -105,9 +105,9 @@ def load_into(module: nn.Module, state: Mapping[str, Any], name: str) -> None:
             ),
         ),
     ]
-    if any(faults):
+    if any(problems):
         raise VictimError(
-            f"{name} does not fit {type(module).__name__}: {'; '.join(filter(None, faults))}. "
+            f"{name} does not fit {type(module).__name__}: {'; '.join(filter(None, problems))}. "
             "Give weights of this architecture and number of classes"
         )
     module.load_state_dict(given)
@@ -117,7 +117,7 @@ def _shape(value: object) -> str:
     return str(tuple(value.shape)) if isinstance(value, Tensor) else type(value).__name__
 
 
-def _list_fault(what: str, keys: Iterable[str]) -> str:
+def _list_problem(what: str, keys: Iterable[str]) -> str:
     found = list(keys)
     if not found:
         return ""

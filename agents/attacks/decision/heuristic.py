@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from video_attack.agents.attacks.base import Proposals, Rules, Task
+from video_attack.agents.attacks.base import Proposals, Task, ThreatModel
 from video_attack.agents.attacks.decision.label_only import LabelOnly, Theta
 from video_attack.agents.attacks.gradient.estimate import block_noise, check_block
 from video_attack.envs.clip import Frames
@@ -34,11 +34,11 @@ class Heuristic(LabelOnly):
        d - alpha slope is taken, alpha doubled while g falls, else quartered until it does. Where no
        alpha helps, the best neighbour is taken.
 
-    Distances are L2 norms of theta; beta u must move the clip by `least_levels`, or it would vanish in
+    Distances are L2 norms of theta; beta u must move the clip by `min_levels`, or it would vanish in
     rounding. A point outside the bound stands for the nearest inside.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         region: share of each frame that counts as salient.
         iterations: the most steps of the walk.
         directions: neighbours of an estimate.
@@ -49,7 +49,7 @@ class Heuristic(LabelOnly):
         block: frames and side in pixels over which a neighbour's noise is constant; [1, 1] is white
             noise, as published, which is nearly blind to the slope of so many values.
         tolerance: of a bisection, as a share of the distance.
-        least_levels: the least root mean square of beta u at the boundary, in levels of 0-255.
+        min_levels: the least root mean square of beta u at the boundary, in levels of 0-255.
 
     Raises:
         ValueError: a constant out of its range.
@@ -60,7 +60,7 @@ class Heuristic(LabelOnly):
 
     def __init__(
         self,
-        rules: Rules,
+        threat_model: ThreatModel,
         *,
         region: float = 0.6,
         iterations: int = 1000,
@@ -71,18 +71,18 @@ class Heuristic(LabelOnly):
         tries: int = 15,
         block: Sequence[int] = (1, 8),
         tolerance: float = 0.01,
-        least_levels: float = 1.0,
+        min_levels: float = 1.0,
     ) -> None:
-        super().__init__(rules)
+        super().__init__(threat_model)
         if not 0 < region <= 1 or not 0 < tolerance < 1:
             raise ValueError(
                 f"region={region}, tolerance={tolerance}: must be above 0 and at most 1"
             )
-        if min(directions, tries, alpha, beta, gain, least_levels) <= 0 or iterations < 0:
+        if min(directions, tries, alpha, beta, gain, min_levels) <= 0 or iterations < 0:
             raise ValueError("the constants of the walk must be above 0 (iterations may be 0)")
         self.region, self.iterations, self.directions = region, iterations, directions
         self.alpha, self.beta, self.gain, self.tries = alpha, beta, gain, tries
-        self.tolerance, self.least_levels, self.block = tolerance, least_levels, check_block(block)
+        self.tolerance, self.min_levels, self.block = tolerance, min_levels, check_block(block)
 
     def moves(self, task: Task) -> Proposals:
         """One clip at a time."""
@@ -127,7 +127,7 @@ class Heuristic(LabelOnly):
         for _ in range(self.iterations):
             # Levels that a direction's change of length 1 means at this distance.
             per_length = max(levels * distance / np.sqrt(active.sum()), 1e-6)
-            beta = max(self.beta, self.least_levels / per_length)
+            beta = max(self.beta, self.min_levels / per_length)
             slope, best, nearest = np.zeros_like(direction), direction, distance
             for _ in range(self.directions):
                 noise = unit(block_noise(direction.shape, self.block, task.rng) * active)

@@ -4,7 +4,7 @@ from collections.abc import Generator, Sequence
 
 import numpy as np
 
-from video_attack.agents.attacks.base import Proposals, Rules, Task
+from video_attack.agents.attacks.base import Proposals, Task, ThreatModel
 from video_attack.agents.attacks.decision.label_only import LabelOnly, Theta
 from video_attack.agents.attacks.gradient.estimate import block_noise, check_block
 from video_attack.envs.clip import Frames
@@ -22,16 +22,16 @@ class HopSkipJump(LabelOnly):
     in another bisection.
 
     A probe has the length distance / d in the paper, d values, which no clip of whole levels can
-    show: it is raised to `least_levels`. White noise is nearly blind to the boundary of so many
+    show: it is raised to `min_levels`. White noise is nearly blind to the boundary of so many
     values; `block` makes it constant over blocks (as Li et al., QEBA, CVPR 2020, do in images).
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         probes: of the first iteration.
-        most: the most probes of an iteration.
+        max_probes: the most probes of an iteration.
         block: frames and side of a block in pixels; [1, 1] is white noise, as published.
         tolerance: of a bisection, as a share of the distance, in (0, 1).
-        least_levels: the least root mean square of a probe, in levels of 0-255.
+        min_levels: the least root mean square of a probe, in levels of 0-255.
 
     Raises:
         ValueError: a constant out of its range.
@@ -41,18 +41,19 @@ class HopSkipJump(LabelOnly):
     shrinks = True
 
     def __init__(
-        self, rules: Rules, *, probes: int, most: int, block: Sequence[int], tolerance: float,
-        least_levels: float,
+        self, threat_model: ThreatModel, *, probes: int, max_probes: int, block: Sequence[int],
+        tolerance: float,
+        min_levels: float,
     ) -> None:  # fmt: skip
-        super().__init__(rules)
-        if not 2 <= probes <= most:
-            raise ValueError(f"probes={probes}, most={most}: at least 2, and no more than most")
-        if not 0 < tolerance < 1 or least_levels <= 0:
+        super().__init__(threat_model)
+        if not 2 <= probes <= max_probes:
             raise ValueError(
-                f"tolerance={tolerance}, least_levels={least_levels}: above 0, below 1"
+                f"probes={probes}, max_probes={max_probes}: at least 2, and no more than max_probes"
             )
-        self.probes, self.most, self.block = probes, most, check_block(block)
-        self.tolerance, self.least_levels = tolerance, least_levels
+        if not 0 < tolerance < 1 or min_levels <= 0:
+            raise ValueError(f"tolerance={tolerance}, min_levels={min_levels}: above 0, below 1")
+        self.probes, self.max_probes, self.block = probes, max_probes, check_block(block)
+        self.tolerance, self.min_levels = tolerance, min_levels
 
     def moves(self, task: Task) -> Proposals:
         """One clip at a time."""
@@ -85,8 +86,8 @@ class HopSkipJump(LabelOnly):
         delta = task.bound.delta
         levels = float(np.sqrt(np.mean(np.square(theta * delta)))) / theta.size
         width = max(float(np.sqrt(np.mean(np.square(delta)))), 1e-6)
-        size = np.float32(max(levels, self.least_levels) / width)
-        count = min(int(self.probes * np.sqrt(iteration)), self.most)
+        size = np.float32(max(levels, self.min_levels) / width)
+        count = min(int(self.probes * np.sqrt(iteration)), self.max_probes)
         flipped = np.zeros_like(theta)
         held, hits = np.zeros_like(theta), 0
         for _ in range(count):

@@ -29,7 +29,7 @@ class LabelOnly(Attack):
         answers = yield clip[None]
         reached = len(answers) > 0 and task.ledger.goal.reached(answers[0])
         if reached and np.array_equal(clip, task.ledger.best):  # type: ignore[arg-type] # not None: reached
-            task.notes["mask"] = cell_means(np.abs(theta).mean(3), self.rules.game.grid)
+            task.notes["mask"] = cell_means(np.abs(theta).mean(3), self.threat_model.game.grid)
         return reached
 
     def start(self, task: Task) -> Generator[Frames, Scores, Theta]:

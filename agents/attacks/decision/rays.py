@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from video_attack.agents.attacks.base import Proposals, Rules, Task
+from video_attack.agents.attacks.base import Proposals, Task, ThreatModel
 from video_attack.agents.attacks.decision.label_only import LabelOnly, Theta
 from video_attack.agents.attacks.search.halving import halvings
 
@@ -17,7 +17,7 @@ class Rays(LabelOnly):
     distorted or clean in place of the two signs. Ends when the label flips at one level.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         tolerance: of a bisection, as a share of the distance, in (0, 1).
 
     Raises:
@@ -27,8 +27,8 @@ class Rays(LabelOnly):
     name = "rays"
     shrinks = True
 
-    def __init__(self, rules: Rules, *, tolerance: float) -> None:
-        super().__init__(rules)
+    def __init__(self, threat_model: ThreatModel, *, tolerance: float) -> None:
+        super().__init__(threat_model)
         if not 0 < tolerance < 1:
             raise ValueError(f"tolerance={tolerance}: must lie between 0 and 1")
         self.tolerance = tolerance

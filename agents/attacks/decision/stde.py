@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from video_attack.agents.attacks.base import Proposals, Rules, Task
+from video_attack.agents.attacks.base import Proposals, Task, ThreatModel
 from video_attack.agents.attacks.decision.label_only import LabelOnly
 from video_attack.envs.clip import Frames
 
@@ -30,7 +30,7 @@ class Stde(LabelOnly):
     and is not asked about. Published with 3,000 queries; here the comparison's budget holds.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         population: number of candidates.
         scale: weight of the difference of two candidates in a mutation.
         crossover: share of a child's frames that come from the mutant.
@@ -43,9 +43,14 @@ class Stde(LabelOnly):
     shrinks = True
 
     def __init__(
-        self, rules: Rules, *, population: int = 15, scale: float = 0.5, crossover: float = 0.7
+        self,
+        threat_model: ThreatModel,
+        *,
+        population: int = 15,
+        scale: float = 0.5,
+        crossover: float = 0.7,
     ) -> None:
-        super().__init__(rules)
+        super().__init__(threat_model)
         if population < 4:
             raise ValueError(f"population={population}: must be at least 4, to mutate by three")
         if not 0 < scale <= 2 or not 0 < crossover <= 1:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator
 import numpy as np
 from scipy.fft import dctn, idctn
 
-from video_attack.agents.attacks.base import Proposals, Rules, Task
+from video_attack.agents.attacks.base import Proposals, Task, ThreatModel
 from video_attack.agents.attacks.decision.label_only import LabelOnly, Theta
 from video_attack.envs.clip import Frames
 from video_attack.envs.victims.base import Scores
@@ -28,7 +28,7 @@ class Surfree(LabelOnly):
     orthogonal to the last `memory`.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         angle: the largest at first, in degrees, in (0, 90).
         tries: how many angles of a turn are tried.
         adapt: factor of the largest angle after a direction in vain, in (0, 1]; 1 keeps it.
@@ -47,7 +47,7 @@ class Surfree(LabelOnly):
 
     def __init__(
         self,
-        rules: Rules,
+        threat_model: ThreatModel,
         *,
         angle: float,
         tries: int,
@@ -56,7 +56,7 @@ class Surfree(LabelOnly):
         memory: int,
         tolerance: float,
     ) -> None:
-        super().__init__(rules)
+        super().__init__(threat_model)
         if not 0 < angle < 90 or tries < 1:
             raise ValueError(f"angle={angle}, tries={tries}: in (0, 90) and at least 1")
         if not 0 < adapt <= 1:

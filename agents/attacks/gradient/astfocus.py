@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.base import Attack, Proposals, Task, ThreatModel
 from video_attack.agents.attacks.gradient.astfocus_agents import (
     CELLS,
     Agent,
@@ -47,7 +47,7 @@ class AstFocus(Attack):
 
     It differs from what was published in these points:
         Clips are integers, and probes of sigma 1e-3, a quarter of a level, would vanish in
-        rounding: they are raised to `least_levels`, and the divisor of the gradient with them.
+        rounding: they are raised to `min_levels`, and the divisor of the gradient with them.
         On I3D, answers in bfloat16 and in float32 agree for probes of four levels (correlation
         0.91), not for those of one (-0.02).
         Windows and numbers of frames are shares of the clip's, given for 112 pixels and 16 frames.
@@ -59,21 +59,21 @@ class AstFocus(Attack):
         A targeted attack raises the target's probability over the best other one.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         window: side of a window, as a share of the clip's.
         grid: positions of a window along a side.
         samples: probes of an iteration, even.
         sigma: their standard deviation, on pixel values in [0, 1].
         lr: step along the gradient by pixel values in [0, 1]; ranks stand for losses.
-        least_lr: the least that lr falls to.
+        min_lr: the least that lr falls to.
         plateau: lr falls when the last of so many losses is no lower than the first.
         drop: by this divisor.
         published_eps: the bound that sigma and lr belong to; used where the bound is a distortion.
-        least_levels: the least sigma, in levels of 0-255.
-        keep: the least and the greatest share of frames that are kept.
-        tries: draws of the temporal agent outside of `keep` before random frames take their place.
-        keep_scale: frames are kept with probability min(keep_scale * sigmoid, keep_most).
-        keep_most: see keep_scale.
+        min_levels: the least sigma, in levels of 0-255.
+        kept_share: the least and the greatest share of frames that are kept.
+        tries: draws of the temporal agent outside of `kept_share` before random frames take their place.
+        keep_scale: frames are kept with probability min(keep_scale * sigmoid, keep_max).
+        keep_max: see keep_scale.
         spatial: weight of the spatial agent's intrinsic reward; the common one has weight 1.
         temporal: weight of the temporal agent's.
         common: share of the common reward in the temporal agent's; the rest fines many frames.
@@ -91,23 +91,28 @@ class AstFocus(Attack):
     shrinks = False
 
     def __init__(
-        self, rules: Rules, *, window: float, grid: int, samples: int, sigma: float, lr: float,
-        least_lr: float, plateau: int, drop: float, published_eps: float, least_levels: float,
-        keep: tuple[float, float], tries: int, keep_scale: float, keep_most: float,
+        self, threat_model: ThreatModel, *, window: float, grid: int, samples: int, sigma: float, lr: float,
+        min_lr: float, plateau: int, drop: float, published_eps: float, min_levels: float,
+        kept_share: tuple[float, float], tries: int, keep_scale: float, keep_max: float,
         spatial: float, temporal: float, common: float, ppo: Mapping[str, float],
         weights: str | None = None, network: str = "efficientnet_lite0", device: str = "cpu",
     ) -> None:  # fmt: skip
-        super().__init__(rules)
+        super().__init__(threat_model)
         check_samples(samples)
         if not 0 < window <= 1 or grid < 1:
             raise ValueError(f"window={window}, grid={grid}: a share up to 1 and at least 1")
-        if not 0 < keep[0] <= keep[1] <= 1:
-            raise ValueError(f"keep={list(keep)}: write two rising shares above 0, up to 1")
+        if not 0 < kept_share[0] <= kept_share[1] <= 1:
+            raise ValueError(
+                f"kept_share={list(kept_share)}: write two rising shares above 0, up to 1"
+            )
         self.window, self.grid, self.samples, self.sigma = window, grid, samples, sigma
-        self.lr, self.least_lr, self.plateau, self.drop = lr, least_lr, plateau, drop
-        self.published_eps, self.least_levels = published_eps, least_levels
-        self.keep = (max(1, round(keep[0] * rules.frames)), max(1, round(keep[1] * rules.frames)))
-        self.tries, self.keep_scale, self.keep_most = tries, keep_scale, keep_most
+        self.lr, self.min_lr, self.plateau, self.drop = lr, min_lr, plateau, drop
+        self.published_eps, self.min_levels = published_eps, min_levels
+        self.kept_frames = (
+            max(1, round(kept_share[0] * threat_model.frames)),
+            max(1, round(kept_share[1] * threat_model.frames)),
+        )
+        self.tries, self.keep_scale, self.keep_max = tries, keep_scale, keep_max
         self.spatial, self.temporal, self.common = spatial, temporal, common
         self.ppo = Ppo(**ppo)  # type: ignore[arg-type] # whole numbers and others, checked there
         self.features = Features(weights, network, device)
@@ -118,15 +123,15 @@ class AstFocus(Attack):
         windows = Windows.over(bound.clean.shape[1:3], self.window, self.grid)
         team = self._team(bound.clean, windows, task.rng)
         eps = self.published_eps
-        unit = theta_size(1.0, bound, published_eps=eps, least_levels=0)
-        sigma = theta_size(self.sigma, bound, published_eps=eps, least_levels=self.least_levels)
-        rate = Plateau(self.lr, self.least_lr, self.plateau, self.drop)
+        unit = theta_size(1.0, bound, published_eps=eps, min_levels=0)
+        sigma = theta_size(self.sigma, bound, published_eps=eps, min_levels=self.min_levels)
+        rate = Plateau(self.lr, self.min_lr, self.plateau, self.drop)
         theta, steep = np.zeros((2, *bound.clean.shape), np.float32)
         lead = odds(goal, task.clean)[1]
         gains: list[float] = []
         try:
             while True:
-                choices = team.choose(self.keep, self.tries)
+                choices = team.choose(self.kept_frames, self.tries)
                 part = windows.index(choices.places, choices.kept)
                 pairs = min(self.samples // 2, max((ledger.left - 1) // 2, 1))
                 noise = task.rng.standard_normal((pairs, *theta[part].shape), np.float32)
@@ -149,7 +154,7 @@ class AstFocus(Attack):
                 team.learn(choices, gain - float(np.mean(gains or 0.0)))
                 lead, gains = now, [*gains, gain]
         finally:
-            note_pictures(task, theta, steep, self.rules.game.grid)
+            note_pictures(task, theta, steep, self.threat_model.game.grid)
 
     def _team(self, clip: Frames, windows: Windows, rng: np.random.Generator) -> "Team":
         maps = self.features.maps(clip)
@@ -161,7 +166,7 @@ class AstFocus(Attack):
         return Team(
             Agent(lambda: SpatialNet(channels, cells, places, hidden), maps, self.ppo, draws),
             Agent(
-                lambda: TemporalNet(channels, hidden, self.keep_scale, self.keep_most),
+                lambda: TemporalNet(channels, hidden, self.keep_scale, self.keep_max),
                 pooled, self.ppo, draws,
             ),
             self.spatial * torch.from_numpy(objectness(clip, windows)),
@@ -179,14 +184,14 @@ class Choices:
         kept: 1 for frames that are attacked, else 0, int64 (T,).
         spatial: the spatial agent's policy.
         temporal: the temporal agent's policy.
-        most: the most frames that may be kept.
+        max_frames: the most frames that may be kept.
     """
 
     places: Tensor
     kept: Tensor
     spatial: Tensor
     temporal: Tensor
-    most: int
+    max_frames: int
 
 
 @dataclass(frozen=True)
@@ -207,17 +212,17 @@ class Team:
     likeness: Tensor
     common: float
 
-    def choose(self, keep: tuple[int, int], tries: int) -> Choices:
-        """Draw windows and frames; after `tries` bad numbers of frames, `keep[1]` random ones."""
+    def choose(self, limits: tuple[int, int], tries: int) -> Choices:
+        """Draw windows and frames; after `tries` bad numbers of frames, `limits[1]` random ones."""
         where, when = self.spatial.policy(), self.temporal.policy()
         for _ in range(tries):
             kept = self.temporal.draw(when)
-            if keep[0] <= int(kept.sum()) <= keep[1]:
+            if limits[0] <= int(kept.sum()) <= limits[1]:
                 break
         else:
             order = torch.randperm(len(when), generator=self.temporal.rng)
-            kept = (order < keep[1]).long()
-        return Choices(self.spatial.draw(where), kept, where, when, keep[1])
+            kept = (order < limits[1]).long()
+        return Choices(self.spatial.draw(where), kept, where, when, limits[1])
 
     def learn(self, choices: Choices, common: float) -> None:
         """Reward both agents for their choices, frame by frame, and train them.
@@ -228,7 +233,7 @@ class Team:
         """
         own = self.objects.gather(1, choices.places[:, None]).squeeze(1)
         self.spatial.learn(choices.places, choices.spatial, own + common)
-        surplus = (int(choices.kept.sum()) - choices.most) / len(choices.kept)
+        surplus = (int(choices.kept.sum()) - choices.max_frames) / len(choices.kept)
         shared = self.common * common - (1 - self.common) * surplus**2
         own = self.likeness * choices.kept
         self.temporal.learn(choices.kept, choices.temporal, own + shared)
@@ -237,7 +242,7 @@ class Team:
 def probes(bound: Bound, theta: Floats, part: Index, noise: Floats) -> Frames:
     """Clips uint8 (2 N, T, H, W, 3): theta with the part plus and minus each noise (N, K, h, w, 3)."""
     inside = Bound(
-        bound.clean[part], bound.delta[part], bound.low, bound.least[part], bound.most[part]
+        bound.clean[part], bound.delta[part], bound.low, bound.lower[part], bound.upper[part]
     )
     clips = np.repeat(bound.render(theta)[None], 2 * len(noise), axis=0)
     clips[:, part[0], part[1], part[2]] = probe_pairs(inside, theta[part], noise)

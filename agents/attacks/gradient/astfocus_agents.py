@@ -75,13 +75,13 @@ class TemporalNet(nn.Module):
     Args:
         channels: C of the feature vectors.
         hidden: width of the layers.
-        scale: the probability of keeping a frame is min(scale * sigmoid, most).
-        most: see scale.
+        scale: the probability of keeping a frame is min(scale * sigmoid, maximum).
+        maximum: see scale.
     """
 
-    def __init__(self, channels: int, hidden: int, scale: float, most: float) -> None:
+    def __init__(self, channels: int, hidden: int, scale: float, maximum: float) -> None:
         super().__init__()
-        self.scale, self.most = scale, most
+        self.scale, self.maximum = scale, maximum
         self.embed = nn.Linear(channels, hidden)
         self.query = nn.Linear(hidden, 64)
         self.key = nn.Linear(hidden, 64)
@@ -95,7 +95,7 @@ class TemporalNet(nn.Module):
         frames = frames + positional_code(*frames.shape)
         weights = F.softmax(self.query(frames) @ self.key(frames).T / 8, dim=1)
         state = self.lstm(frames + weights @ frames)
-        keep = (self.scale * self.choice(state).sigmoid()).clamp(1e-6, self.most)
+        keep = (self.scale * self.choice(state).sigmoid()).clamp(1e-6, self.maximum)
         return torch.cat([1 - keep, keep], dim=1).log(), self.value(state).squeeze(1)
 
 

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from video_attack.agents.attacks.base import Proposals, Rules, Task
+from video_attack.agents.attacks.base import Proposals, Task, ThreatModel
 from video_attack.agents.attacks.gradient.estimate import Floats, margins
 from video_attack.agents.attacks.gradient.vbad import Choice, Vbad
 from video_attack.envs.clip import Frames
@@ -23,7 +23,7 @@ class Earl(Vbad):
     about the dense step again for each selection (2 x 5), to no gain.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         key_frames: K, the most frames that one step moves.
         selections: drawn an iteration.
         hidden: units of the LSTM, each way.
@@ -40,7 +40,7 @@ class Earl(Vbad):
 
     def __init__(
         self,
-        rules: Rules,
+        threat_model: ThreatModel,
         *,
         key_frames: int = 2,
         selections: int = 5,
@@ -53,7 +53,7 @@ class Earl(Vbad):
             raise ValueError(
                 f"key_frames={key_frames}, selections={selections}: must be at least 1"
             )
-        super().__init__(rules, **vbad)  # type: ignore[arg-type] # Vbad's own keys
+        super().__init__(threat_model, **vbad)  # type: ignore[arg-type] # Vbad's own keys
         self.key_frames, self.selections, self.hidden = key_frames, selections, hidden
         self.agent_lr, self.baseline = agent_lr, baseline
 
@@ -141,10 +141,10 @@ class FramePicker(nn.Module):
 
 
 def _likeliest(
-    drawn: NDArray[np.bool_], chances: NDArray[np.float64], most: int
+    drawn: NDArray[np.bool_], chances: NDArray[np.float64], limit: int
 ) -> NDArray[np.bool_]:
-    """The drawn frames, cut to the `most` likeliest; the likeliest of all where none was drawn."""
+    """The drawn frames, cut to the `limit` likeliest; the likeliest of all where none was drawn."""
     order = np.argsort(-np.where(drawn, chances, chances - 2), kind="stable")
     kept = np.zeros_like(drawn)
-    kept[order[: max(1, min(most, int(drawn.sum())))]] = True
+    kept[order[: max(1, min(limit, int(drawn.sum())))]] = True
     return kept

@@ -20,7 +20,7 @@ from video_attack.envs.game.observation import cell_means
 Floats = NDArray[np.float32]
 
 
-def theta_size(value: float, bound: Bound, *, published_eps: float, least_levels: float) -> float:
+def theta_size(value: float, bound: Bound, *, published_eps: float, min_levels: float) -> float:
     """A published step or probe size on the scale of theta.
 
     Args:
@@ -28,30 +28,30 @@ def theta_size(value: float, bound: Bound, *, published_eps: float, least_levels
         bound: under an Linf bound pixel values are meant; under a distortion its mean strength
             stands for the bound that the value was published with.
         published_eps: that bound, on pixel values in [0, 1].
-        least_levels: clips are integers, and what is smaller than this vanishes in rounding.
+        min_levels: clips are integers, and what is smaller than this vanishes in rounding.
 
     Returns:
-        Theta units; at least `least_levels` levels of 0-255 where the bound has its mean strength.
+        Theta units; at least `min_levels` levels of 0-255 where the bound has its mean strength.
     """
     changes = np.abs(bound.delta[bound.delta != 0])
     width = float(changes.mean()) if changes.size else 1.0
     levels = 255 * value if bound.low < 0 else value / published_eps * width
-    return max(levels, least_levels) / width
+    return max(levels, min_levels) / width
 
 
 def descent_sizes(
     bound: Bound,
     sigma: float,
     lr: float,
-    least_lr: float,
+    min_lr: float,
     published_eps: float,
-    least_levels: float,
+    min_levels: float,
 ) -> tuple[float, float, float]:
     """Probe, first and least step in units of theta, see `theta_size`; steps have one level or more."""
     return (
-        theta_size(sigma, bound, published_eps=published_eps, least_levels=least_levels),
-        theta_size(lr, bound, published_eps=published_eps, least_levels=1),
-        theta_size(least_lr, bound, published_eps=published_eps, least_levels=1),
+        theta_size(sigma, bound, published_eps=published_eps, min_levels=min_levels),
+        theta_size(lr, bound, published_eps=published_eps, min_levels=1),
+        theta_size(min_lr, bound, published_eps=published_eps, min_levels=1),
     )
 
 
@@ -84,20 +84,20 @@ class Plateau:
 
     Args:
         rate: at the beginning.
-        least: never less than this.
+        minimum: never less than this.
         window: looks at so many losses, and at new ones after each division.
         drop: divides by this.
     """
 
-    def __init__(self, rate: float, least: float, window: int, drop: float) -> None:
-        self.rate, self.least, self.window, self.drop = rate, least, window, drop
+    def __init__(self, rate: float, minimum: float, window: int, drop: float) -> None:
+        self.rate, self.minimum, self.window, self.drop = rate, minimum, window, drop
         self._losses: list[float] = []
 
     def tell(self, loss: float) -> None:
         """Note the loss after a step."""
         self._losses = [*self._losses, loss][-self.window :]
         if stalled(self._losses, self.window):
-            self.rate = max(self.rate / self.drop, self.least)
+            self.rate = max(self.rate / self.drop, self.minimum)
             self._losses = []
 
 

@@ -199,15 +199,15 @@ def _packaged(weights: str | None) -> tuple[nn.Module, str]:
 
 
 class _LiteMaps(nn.Module):
-    least = 64  # pixels a side; its padding is made for 224 and fails on much smaller pictures
+    min_side = 64  # pixels a side; its padding is made for 224 and fails on much smaller pictures
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
 
     def forward(self, x: Tensor) -> Tensor:
-        if min(x.shape[2:]) < self.least:
-            size = [max(side, self.least) for side in x.shape[2:]]
+        if min(x.shape[2:]) < self.min_side:
+            size = [max(side, self.min_side) for side in x.shape[2:]]
             x = F.interpolate(x, size, mode="bilinear", align_corners=False)
         maps: Tensor = self.net.extract_features(x)  # type: ignore[operator] # its own method
         return maps

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from video_attack.agents.attacks.base import Rules, Task
+from video_attack.agents.attacks.base import Task, ThreatModel
 from video_attack.agents.attacks.gradient.warps import Positions, WarpedNoise
 
 Matrices = NDArray[np.float64]
@@ -32,7 +32,7 @@ class GeoTrap(WarpedNoise):
     the bound and 60,000 queries (targeted 200,000); here the comparison's hold.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         transform: translation, dilation, translation_dilation, rigid, similarity, affine or
             projective.
         spread: standard deviation of a transform's numbers.
@@ -47,9 +47,14 @@ class GeoTrap(WarpedNoise):
     published_eps = 10 / 255
 
     def __init__(
-        self, rules: Rules, *, transform: str = "affine", spread: float = 1.0, **constants: float
+        self,
+        threat_model: ThreatModel,
+        *,
+        transform: str = "affine",
+        spread: float = 1.0,
+        **constants: float,
     ) -> None:
-        super().__init__(rules, **constants)
+        super().__init__(threat_model, **constants)
         if transform not in TRANSFORMS:
             raise ValueError(f"transform={transform!r}: choose one of {', '.join(TRANSFORMS)}")
         self.transform, self.spread = transform, spread

@@ -19,7 +19,7 @@ class Gfcs(SimbaOds):
     directions are drawn as SimbaOds draws them until one does.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         **constants: see SimbaOds.
     """
 

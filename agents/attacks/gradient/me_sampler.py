@@ -25,7 +25,7 @@ class MeSampler(WarpedNoise):
     this follows the paper, where each frame has its own.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         **constants: see WarpedNoise.
     """
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.base import Attack, Proposals, Task, ThreatModel
 from video_attack.agents.attacks.search.boxes import Search
 from video_attack.agents.attacks.search.halving import halvings
 
@@ -16,7 +16,7 @@ class SignHunter(Attack):
     value moves by `levels`. When single values are reached it begins again. Ends at the first success.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         levels: how far each value moves where the bound has no edge, of 0-255.
         shuffle: go through the boxes of a size in random order; else, as published, in theirs.
 
@@ -27,16 +27,16 @@ class SignHunter(Attack):
     name = "signhunter"
     shrinks = True
 
-    def __init__(self, rules: Rules, *, levels: float, shuffle: bool) -> None:
-        super().__init__(rules)
+    def __init__(self, threat_model: ThreatModel, *, levels: float, shuffle: bool) -> None:
+        super().__init__(threat_model)
         if not 0 < levels <= 255:
             raise ValueError(f"levels={levels}: choose a number above 0, at most 255")
         self.levels, self.shuffle = levels, shuffle
 
     def moves(self, task: Task) -> Proposals:
         """One flip a query."""
-        with Search(task, self.rules.game.grid, self.levels) as search:
-            yield from search.ask(np.full_like(search.theta, search.stroke), least=-np.inf)
+        with Search(task, self.threat_model.game.grid, self.levels) as search:
+            yield from search.ask(np.full_like(search.theta, search.stroke), min_drop=-np.inf)
             # What the flip of a value is: from one end to the other.
             ends = search.stroke + (-search.stroke if task.bound.low < 0 else 0.0)
             while not search.flipped:

@@ -55,7 +55,7 @@ class Surrogate:
             self.net, self.source = self.features.net, self.features.source
             self.names: tuple[str, ...] = ()
             return
-        own = {key: value for key, value in model.items() if key not in ("answers", "top_k")}
+        own = {key: value for key, value in model.items() if key not in ("feedback", "top_k")}
         video = build("surrogate", own)
         if not hasattr(video, "logits") or not isinstance(getattr(video, "net", None), nn.Module):
             raise ConfigError(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator
 import numpy as np
 from numpy.typing import NDArray
 
-from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.base import Attack, Proposals, Task, ThreatModel
 from video_attack.agents.attacks.gradient.estimate import (
     Floats,
     Plateau,
@@ -36,7 +36,7 @@ class Vbad(Attack):
     The published targeted attack begins with a clip of the target class; here it begins in the bound.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         weights: of the feature network, see Features.
         network: see Features.
         device: of the feature network.
@@ -44,13 +44,13 @@ class Vbad(Attack):
         samples: probes an iteration, an even number.
         sigma: standard deviation of a scalar, on pixel values in [0, 1].
         lr: first step, on the same scale.
-        least_lr: the step is not made smaller than this.
+        min_lr: the step is not made smaller than this.
         window: the step is halved when a margin is no lower than so many iterations before.
         give_up: the attack ends when a margin is no lower than so many iterations before.
         random_start: begin at a random point of the bound instead of the clean clip, where the bound
             has an edge; elsewhere noise is nothing but norm.
         published_eps: the bound that these were published with; sets their scale under a distortion.
-        least_levels: the least size of a probe, in levels of 0-255 (see `theta_size`); steps have
+        min_levels: the least size of a probe, in levels of 0-255 (see `theta_size`); steps have
             at least one.
 
     Raises:
@@ -63,7 +63,7 @@ class Vbad(Attack):
 
     def __init__(
         self,
-        rules: Rules,
+        threat_model: ThreatModel,
         *,
         weights: str | None = None,
         network: str = "efficientnet_lite0",
@@ -72,22 +72,22 @@ class Vbad(Attack):
         samples: int = 48,
         sigma: float = 1e-6,
         lr: float = 1e-2,
-        least_lr: float = 1e-3,
+        min_lr: float = 1e-3,
         window: int = 20,
         give_up: int = 200,
         random_start: bool = True,
         published_eps: float = 0.05,
-        least_levels: float = 4.0,
+        min_levels: float = 4.0,
     ) -> None:
-        super().__init__(rules)
+        super().__init__(threat_model)
         check_samples(samples)
         self.features = Features(weights, network, device)
         self.patches, self.samples, self.sigma = patches, samples, sigma
-        self.lr, self.least_lr, self.window, self.give_up = lr, least_lr, window, give_up
-        self.random_start, self.published_eps, self.least_levels = (
+        self.lr, self.min_lr, self.window, self.give_up = lr, min_lr, window, give_up
+        self.random_start, self.published_eps, self.min_levels = (
             random_start,
             published_eps,
-            least_levels,
+            min_levels,
         )
 
     def moves(self, task: Task) -> Proposals:
@@ -111,10 +111,10 @@ class Vbad(Attack):
                 make, and returns which of them make it.
         """
         bound, (T, H, W, _) = task.bound, task.bound.clean.shape
-        sigma, lr, least_lr = descent_sizes(
-            bound, self.sigma, self.lr, self.least_lr, self.published_eps, self.least_levels
+        sigma, lr, min_lr = descent_sizes(
+            bound, self.sigma, self.lr, self.min_lr, self.published_eps, self.min_levels
         )
-        steps = Plateau(lr, least_lr, self.window, drop=2)
+        steps = Plateau(lr, min_lr, self.window, drop=2)
         # Where theta is the share of a distortion, more of it may darken a pixel.
         towards = np.sign(bound.delta)
         found: list[float] = []
@@ -136,7 +136,7 @@ class Vbad(Attack):
             chosen = yield from choose(task, theta, step)
             theta = bound.inside(theta + step * chosen[:, None, None, None])
             steep += np.abs(slope)
-            note_pictures(task, theta, spread(steep, H, W), self.rules.game.grid)
+            note_pictures(task, theta, spread(steep, H, W), self.threat_model.game.grid)
 
 
 def all_frames(task: Task, theta: Floats, step: Floats) -> Choice:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.base import Attack, Proposals, Task, ThreatModel
 from video_attack.agents.attacks.gradient.estimate import note_pictures, theta_size
 from video_attack.envs.game.bound import Bound
 
@@ -26,7 +26,7 @@ class WarpedNoise(Attack):
     of probabilities, which a saturated softmax hides.
 
     The published probe moves a frame by an L2 norm of `probe` on the [0, 1] scale, which is 0.13
-    levels a value at 112 x 112 and would vanish in rounding. It is raised to `least_levels` root
+    levels a value at 112 x 112 and would vanish in rounding. It is raised to `min_levels` root
     mean square; a value that a probe would move out of the bound stays at the border. Under a
     distortion, sizes are the same share of its mean strength as of the bound they were published with.
 
@@ -34,9 +34,9 @@ class WarpedNoise(Attack):
         published_eps: that bound, on the [0, 1] scale.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         probe: L2 norm of a probe in each frame, on the [0, 1] scale.
-        least_levels: the least root mean square of a probe, in levels of 0-255.
+        min_levels: the least root mean square of a probe, in levels of 0-255.
         exploration: weight of the noise beside the estimate in a probe.
         rate: weight of an iteration's derivative in the estimate.
         step: length of the sign step, on the [0, 1] scale.
@@ -50,18 +50,18 @@ class WarpedNoise(Attack):
 
     def __init__(
         self,
-        rules: Rules,
+        threat_model: ThreatModel,
         *,
         probe: float = 0.1,
-        least_levels: float = 2.0,
+        min_levels: float = 2.0,
         exploration: float = 0.1,
         rate: float = 0.1,
         step: float = 0.025,
     ) -> None:
-        super().__init__(rules)
-        self.probe, self.least_levels = probe, least_levels
+        super().__init__(threat_model)
+        self.probe, self.min_levels = probe, min_levels
         self.exploration, self.rate, self.step = exploration, rate, step
-        for key in ("probe", "least_levels", "exploration", "rate", "step"):
+        for key in ("probe", "min_levels", "exploration", "rate", "step"):
             if getattr(self, key) <= 0:
                 raise ValueError(f"{key}={getattr(self, key)}: must be above 0")
 
@@ -74,7 +74,7 @@ class WarpedNoise(Attack):
         bound, gap = task.bound, task.ledger.goal.gap
         shape = bound.clean.shape
         side = float(np.sqrt(np.prod(shape[1:])))  # L2 norm of a frame of ones
-        probe = self.size(bound, self.probe / side, self.least_levels)
+        probe = self.size(bound, self.probe / side, self.min_levels)
         step = np.float32(self.size(bound, self.step, 1.0))
         # The probe as a frame's L2 norm on the [0, 1] scale, whatever it was raised to.
         length = self.probe * probe / self.size(bound, self.probe / side, 0.0)
@@ -92,11 +92,11 @@ class WarpedNoise(Attack):
                 estimate += gain * noise
                 theta = bound.inside(theta - step * np.sign(estimate))
         finally:
-            note_pictures(task, theta, estimate, self.rules.game.grid)
+            note_pictures(task, theta, estimate, self.threat_model.game.grid)
 
-    def size(self, bound: Bound, value: float, least_levels: float) -> float:
+    def size(self, bound: Bound, value: float, min_levels: float) -> float:
         """A published size on the [0, 1] scale in units of theta."""
-        return theta_size(value, bound, published_eps=self.published_eps, least_levels=least_levels)
+        return theta_size(value, bound, published_eps=self.published_eps, min_levels=min_levels)
 
 
 def warp(frame: Array, positions: Positions) -> Array:

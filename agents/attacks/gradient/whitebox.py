@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.base import Attack, Proposals, Task, ThreatModel
 from video_attack.agents.attacks.gradient.surrogate import innermost
 from video_attack.agents.core.errors import ConfigError
 from video_attack.envs.clip import Frames
@@ -35,14 +35,14 @@ class WhiteBox(Attack):
       most; then taken back, the least useful first, many at a time.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         steps: iterations for L2.
         radius: L2 norm at which that begins, on the [0, 1] scale.
         factor: by how much of itself that norm falls after a success, and grows otherwise; less with
             every turn from one to the other.
         tries: iterations at each number of levels, for Linf.
         growth: pixels added at a time, as a share of those there are; at least four.
-        most: the most pixels, for L0.
+        max_pixels: the most pixels, for L0.
 
     Raises:
         ValueError: a constant out of its range.
@@ -53,17 +53,18 @@ class WhiteBox(Attack):
     shrinks = True
 
     def __init__(
-        self, rules: Rules, *, steps: int, radius: float, factor: float, tries: int, growth: float,
-        most: int,
+        self, threat_model: ThreatModel, *, steps: int, radius: float, factor: float, tries: int,
+        growth: float,
+        max_pixels: int,
     ) -> None:  # fmt: skip
-        super().__init__(rules)
-        if min(steps, tries, most) < 1 or radius <= 0 or not 0 < factor < 1 or growth < 0:
+        super().__init__(threat_model)
+        if min(steps, tries, max_pixels) < 1 or radius <= 0 or not 0 < factor < 1 or growth < 0:
             raise ValueError(
-                f"steps={steps}, tries={tries}, most={most}, radius={radius}, factor={factor}, "
+                f"steps={steps}, tries={tries}, max_pixels={max_pixels}, radius={radius}, factor={factor}, "
                 f"growth={growth}: must be above 0, factor below 1"
             )
         self.steps, self.radius, self.factor = steps, radius, factor
-        self.tries, self.growth, self.most = tries, growth, most
+        self.tries, self.growth, self.max_pixels = tries, growth, max_pixels
         self.victim: Victim | None = None
 
     def meet(self, victim: Victim) -> None:
@@ -77,11 +78,11 @@ class WhiteBox(Attack):
 
     def moves(self, task: Task) -> Proposals:
         """One clip at a time."""
-        yield from self.least_l2(task)
-        yield from self.least_linf(task)
-        yield from self.least_l0(task)
+        yield from self.smallest_l2(task)
+        yield from self.smallest_linf(task)
+        yield from self.smallest_l0(task)
 
-    def least_l2(self, task: Task) -> Proposals:
+    def smallest_l2(self, task: Task) -> Proposals:
         """Steps along the slope on a sphere that shrinks after a success and grows otherwise."""
         clean = task.bound.clean
         change, radius, factor, before = np.zeros(clean.shape), self.radius, self.factor, False
@@ -96,7 +97,7 @@ class WhiteBox(Attack):
             change *= 255 * radius / max(float(np.linalg.norm(change)), 1e-12)
             change = np.clip(change, -clean.astype(float), 255.0 - clean)
 
-    def least_linf(self, task: Task) -> Proposals:
+    def smallest_linf(self, task: Task) -> Proposals:
         """Corners of ever larger boxes around the clean clip."""
         clean = task.bound.clean
         levels = 1
@@ -110,12 +111,12 @@ class WhiteBox(Attack):
                     return
             levels *= 2
 
-    def least_l0(self, task: Task) -> Proposals:
+    def smallest_l0(self, task: Task) -> Proposals:
         """Pixels added until the label flips, then taken back."""
         clean = task.bound.clean.astype(np.int64)
         change = np.zeros_like(clean)
         chosen = np.zeros(clean.shape[:3], bool)
-        while chosen.sum() < min(self.most, chosen.size):
+        while chosen.sum() < min(self.max_pixels, chosen.size):
             down = self.downhill(task, change)
             ends = np.where(down > 0, 255, 0) - clean
             promise = np.where(chosen, 0, (down * ends).sum(3))
@@ -149,7 +150,7 @@ class WhiteBox(Attack):
         best = task.ledger.best
         if best is not None:
             size = np.abs(best.astype(np.float32) - task.bound.clean).mean(3) / 255
-            task.notes["mask"] = cell_means(size, self.rules.game.grid)
+            task.notes["mask"] = cell_means(size, self.threat_model.game.grid)
         return len(answers) > 0 and task.ledger.goal.reached(answers[0])
 
     def downhill(self, task: Task, change: Change) -> NDArray[np.float64]:

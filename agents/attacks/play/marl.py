@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from video_attack.agents.attacks.base import Rules, Task
+from video_attack.agents.attacks.base import Task, ThreatModel
 from video_attack.agents.attacks.play.play_attack import PlayAttack
 from video_attack.agents.core.errors import PolicyError
 from video_attack.agents.policy.acting import Policy
@@ -14,7 +14,7 @@ class Marl(PlayAttack):
     """Both trained agents act on their observations; no weight is changed on the attacked clip.
 
     Args:
-        rules: the comparison's rules.
+        threat_model: see ThreatModel.
         policy: a policy, the path of its file, or of the folder of its run; see PlayAttack.
         greedy: take the likeliest action instead of drawing one.
 
@@ -25,13 +25,13 @@ class Marl(PlayAttack):
     name = "marl"
 
     def __init__(
-        self, rules: Rules, policy: Policy | str | Path | None, greedy: bool = False
+        self, threat_model: ThreatModel, policy: Policy | str | Path | None, greedy: bool = False
     ) -> None:
         if policy is None:
             raise PolicyError(
                 "no trained policy: run train.py first, or name one by checkpoint=..."
             )
-        super().__init__(rules, policy)
+        super().__init__(threat_model, policy)
         self.greedy = greedy
 
     def act(self, episode: Episode, task: Task) -> dict[str, Any]:

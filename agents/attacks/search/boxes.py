@@ -96,17 +96,17 @@ class Search:
         theta: Theta,
         added: Iterable[Region] = (),
         taken: Iterable[Region] = (),
-        least: float = 0.0,
+        min_drop: float = 0.0,
     ) -> Generator[Frames, Scores, float]:
-        """One query, at theta; the search moves there if the margin falls by more than `least`.
+        """One query, at theta; the search moves there if the margin falls by more than `min_drop`.
 
-        It also moves to the first clip that reaches the goal, whatever `least` is.
+        It also moves to the first clip that reaches the goal, whatever `min_drop` is.
 
         Args:
             theta: float32 (T, H, W, 3).
             added: the regions that gained distortion, for the sensitivity.
             taken: the regions that lost it.
-            least: inf for a probe that must leave the search where it is, -inf to move anyhow.
+            min_drop: inf for a probe that must leave the search where it is, -inf to move anyhow.
 
         Returns:
             By how much the margin falls against the point where the search stood.
@@ -120,7 +120,7 @@ class Search:
         self.memory.credit(
             self._shares([*added, *taken]), drop, float(np.linalg.norm(change)) / 255
         )
-        if drop > least or self.flipped != before:
+        if drop > min_drop or self.flipped != before:
             self.theta, self.margin = theta, margin
         return drop
 

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterable
 from typing import NamedTuple
 
-from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.base import Attack, Proposals, Task, ThreatModel
 from video_attack.agents.attacks.search.boxes import Region, Search, runs
 from video_attack.envs.clip import Frames
 from video_attack.envs.victims.base import Scores
@@ -29,7 +29,7 @@ class Greedy(Attack):
     then moves regions twice as far. It ends at the first success.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         frames: length of a group of frames, at least 1.
         groups: how many groups are opened at once; their patches are ranked together.
         levels: how far a region is moved at first where the bound has no edge.
@@ -41,15 +41,17 @@ class Greedy(Attack):
     name = "greedy"
     shrinks = False
 
-    def __init__(self, rules: Rules, *, frames: int, groups: int, levels: float = 16.0) -> None:
-        super().__init__(rules)
+    def __init__(
+        self, threat_model: ThreatModel, *, frames: int, groups: int, levels: float = 16.0
+    ) -> None:
+        super().__init__(threat_model)
         if groups < 1:
             raise ValueError(f"groups={groups}: at least one group must be opened at a time")
-        self.runs, self.groups, self.levels = runs(rules.frames, frames), groups, levels
+        self.runs, self.groups, self.levels = runs(threat_model.frames, frames), groups, levels
 
     def moves(self, task: Task) -> Proposals:
         """One probe, or one more patch, a query."""
-        with Search(task, self.rules.game.grid, self.levels) as search:
+        with Search(task, self.threat_model.game.grid, self.levels) as search:
             before = float("inf")
             while (search.margin < before or search.grow()) and not search.flipped:
                 before = search.margin
@@ -81,7 +83,7 @@ def ranked(search: Search, regions: Iterable[Region]) -> Generator[Frames, Score
             if (search.theta[region] == value).all():
                 continue
             theta = search.painted(region, value)
-            drop = yield from search.ask(theta, [region], least=float("inf"))
+            drop = yield from search.ask(theta, [region], min_drop=float("inf"))
             best = max(best, Probe(drop, value, region), key=lambda probe: probe.drop)
             if search.flipped or best.drop > 0:
                 break

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.base import Attack, Proposals, Task, ThreatModel
 from video_attack.agents.attacks.search.boxes import Region, Search, Theta, runs
 from video_attack.envs.clip import Frames
 from video_attack.envs.victims.base import Scores
@@ -49,7 +49,7 @@ class Rlab(Attack):
     bound has no edge, a round that brings nothing is followed by one that distorts twice as far.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         frames: length of a group of frames, at least 1.
         add: N, cells distorted in a step, at least 1.
         remove: cells cleaned in a step, at least 0.
@@ -63,17 +63,17 @@ class Rlab(Attack):
     shrinks = True
 
     def __init__(
-        self, rules: Rules, *, frames: int, add: int, remove: int, levels: float = 16.0
+        self, threat_model: ThreatModel, *, frames: int, add: int, remove: int, levels: float = 16.0
     ) -> None:
-        super().__init__(rules)
+        super().__init__(threat_model)
         if add < 1 or remove < 0:
             raise ValueError(f"add={add}, remove={remove}: must be at least 1 and at least 0")
-        self.runs, self.add, self.remove = runs(rules.frames, frames), add, remove
+        self.runs, self.add, self.remove = runs(threat_model.frames, frames), add, remove
         self.levels = levels
 
     def moves(self, task: Task) -> Proposals:
         """Sweep, step, clean up."""
-        with Search(task, self.rules.game.grid, self.levels) as search:
+        with Search(task, self.threat_model.game.grid, self.levels) as search:
             cells = [Cell(region, 1.0) for run in self.runs for region in search.patches(run)]
             before = float("inf")
             while (search.margin < before or search.grow()) and not search.flipped:
@@ -98,7 +98,7 @@ class Rlab(Attack):
 
 
 def toggle(
-    search: Search, added: list[Cell], taken: list[Cell], least: float = 0.0
+    search: Search, added: list[Cell], taken: list[Cell], min_drop: float = 0.0
 ) -> Generator[Frames, Scores, float]:
     """Ask with cells distorted and others cleaned, see `Search.ask`; they are marked if it moves."""
     theta: Theta = search.theta.copy()
@@ -106,7 +106,9 @@ def toggle(
         theta[cell.region] = 0
     for cell in added:
         theta[cell.region] = cell.value
-    drop = yield from search.ask(theta, [c.region for c in added], [c.region for c in taken], least)
+    drop = yield from search.ask(
+        theta, [c.region for c in added], [c.region for c in taken], min_drop
+    )
     if search.theta is theta:
         for cell in added + taken:
             cell.on = not cell.on
@@ -117,11 +119,11 @@ def sweep(search: Search, cells: list[Cell]) -> Proposals:
     """Measure the worth of every cell, one query each: distorted alone, or cleaned if it is on."""
     for cell in cells:
         if cell.on:
-            drop = yield from toggle(search, [], [cell], least=np.inf)
+            drop = yield from toggle(search, [], [cell], min_drop=np.inf)
             cell.worth = -drop
         else:
             cell.value = search.stroke
-            drop = yield from toggle(search, [cell], [], least=np.inf)
+            drop = yield from toggle(search, [cell], [], min_drop=np.inf)
             cell.worth = drop
             if drop < 0 and -search.stroke in search.values:
                 cell.value, cell.worth = -search.stroke, -drop
@@ -138,7 +140,7 @@ def clean_up(search: Search, cells: list[Cell]) -> Proposals:
         theta = search.theta.copy()
         for cell in tried:
             theta[cell.region] = 0
-        drop = yield from search.ask(theta, (), [cell.region for cell in tried], least=np.inf)
+        drop = yield from search.ask(theta, (), [cell.region for cell in tried], min_drop=np.inf)
         if search.reached:
             search.theta, search.margin = theta, search.margin - drop
             queue = rest

@@ -1,6 +1,6 @@
 """SimBA in a basis of space-time blocks (Guo et al., Simple Black-box Attacks, ICML 2019)."""
 
-from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.base import Attack, Proposals, Task, ThreatModel
 from video_attack.agents.attacks.search.boxes import Region, Search, runs
 
 
@@ -13,7 +13,7 @@ class Simba(Attack):
     up it goes through them again (the paper stops there), until a whole round brings nothing.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         frames: length of a run of frames, at least 1.
         step: of theta along a direction, in (0, 1]; 1 goes to the edge of the bound at once.
         levels: of a step, where the bound has no edge.
@@ -25,15 +25,17 @@ class Simba(Attack):
     name = "simba"
     shrinks = False
 
-    def __init__(self, rules: Rules, *, frames: int, step: float, levels: float = 16.0) -> None:
-        super().__init__(rules)
+    def __init__(
+        self, threat_model: ThreatModel, *, frames: int, step: float, levels: float = 16.0
+    ) -> None:
+        super().__init__(threat_model)
         if not 0 < step <= 1:
             raise ValueError(f"step={step}: choose a step above 0 and at most 1")
-        self.runs, self.step, self.levels = runs(rules.frames, frames), step, levels
+        self.runs, self.step, self.levels = runs(threat_model.frames, frames), step, levels
 
     def moves(self, task: Task) -> Proposals:
         """One try a query."""
-        with Search(task, self.rules.game.grid, self.levels) as search:
+        with Search(task, self.threat_model.game.grid, self.levels) as search:
             channels = range(3) if task.bound.low < 0 else [slice(None)]
             basis = [
                 (region, channel)

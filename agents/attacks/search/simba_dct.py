@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.base import Attack, Proposals, Task, ThreatModel
 from video_attack.agents.attacks.search.boxes import Search, Theta
 
 
@@ -21,7 +21,7 @@ class SimbaDct(Attack):
     the first success.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         frames: how many of the lowest frequencies in time, at least 1.
         side: how many of the lowest frequencies along rows and along columns, at least 1.
         step: L2 norm of a step on the [0, 1] scale where the bound has no edge, above 0.
@@ -35,9 +35,9 @@ class SimbaDct(Attack):
     shrinks = True
 
     def __init__(
-        self, rules: Rules, *, frames: int, side: int, step: float, edge_step: float
+        self, threat_model: ThreatModel, *, frames: int, side: int, step: float, edge_step: float
     ) -> None:
-        super().__init__(rules)
+        super().__init__(threat_model)
         if min(frames, side) < 1:
             raise ValueError(f"frames={frames}, side={side}: must be at least 1")
         if min(step, edge_step) <= 0:
@@ -51,7 +51,7 @@ class SimbaDct(Attack):
             min(n, k) for n, k in zip(shape, (self.frames, self.side, self.side), strict=False)
         ]
         channels = 3 if task.bound.low < 0 else 1
-        with Search(task, self.rules.game.grid) as search:
+        with Search(task, self.threat_model.game.grid) as search:
             before = float("inf")
             while search.margin < before and not search.flipped:
                 before = search.margin

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.base import Attack, Proposals, Task, ThreatModel
 from video_attack.agents.attacks.gradient.surrogate import Direction, Surrogate
 from video_attack.agents.attacks.search.boxes import Search, Theta
 from video_attack.envs.victims.base import Victim
@@ -20,7 +20,7 @@ class SimbaOds(Attack):
     Ends at the first success. See Surrogate for what may serve as one; it is never the victim.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         surrogate: keys of a model, or None for the image network.
         step: L2 norm of a step on the [0, 1] scale where the bound has no edge, above 0.
         edge_step: root mean square of a step in units of theta where it has one, above 0.
@@ -41,7 +41,7 @@ class SimbaOds(Attack):
 
     def __init__(
         self,
-        rules: Rules,
+        threat_model: ThreatModel,
         *,
         surrogate: Mapping[str, Any] | None = None,
         step: float = 2.0,
@@ -50,7 +50,7 @@ class SimbaOds(Attack):
         network: str = "efficientnet_lite0",
         device: str = "auto",
     ) -> None:
-        super().__init__(rules)
+        super().__init__(threat_model)
         if min(step, edge_step) <= 0:
             raise ValueError(f"step={step}, edge_step={edge_step}: must be above 0")
         self.surrogate = Surrogate(surrogate, weights=weights, network=network, device=device)
@@ -65,7 +65,7 @@ class SimbaOds(Attack):
 
     def moves(self, task: Task) -> Proposals:
         """One try a query."""
-        with Search(task, self.rules.game.grid) as search:
+        with Search(task, self.threat_model.game.grid) as search:
             for direction in self.directions(task, search):
                 for sign in (1, -1):
                     drop = yield from search.ask(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.base import Attack, Proposals, Task, ThreatModel
 from video_attack.agents.attacks.search.boxes import Region, Search, Theta
 from video_attack.agents.attacks.search.sparse_rs import corner_colours, share
 
@@ -18,7 +18,7 @@ class SparsePatch(Attack):
     as stripes of random colours and ends at the first success.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         area: share of a frame that the patch covers, in (0, 1].
         frames: how many frames it lasts; None: all.
         alpha: share of its picture that is painted at first, in (0, 1].
@@ -32,9 +32,15 @@ class SparsePatch(Attack):
     shrinks = True
 
     def __init__(
-        self, rules: Rules, *, area: float, frames: int | None, alpha: float, move_every: int
+        self,
+        threat_model: ThreatModel,
+        *,
+        area: float,
+        frames: int | None,
+        alpha: float,
+        move_every: int,
     ) -> None:
-        super().__init__(rules)
+        super().__init__(threat_model)
         if not 0 < area <= 1 or not 0 < alpha <= 1:
             raise ValueError(f"area={area}, alpha={alpha}: choose shares above 0, at most 1")
         if move_every < 2 or (frames is not None and frames < 1):
@@ -49,8 +55,8 @@ class SparsePatch(Attack):
         room = np.array([T, H, W]) - size
         at = rng.integers(room + 1)
         picture = np.repeat(rng.random((size[0], 1, side, 3)) < 0.5, side, axis=1)
-        with Search(task, self.rules.game.grid) as search:
-            yield from search.ask(self._shown(task, picture, at), least=-np.inf)
+        with Search(task, self.threat_model.game.grid) as search:
+            yield from search.ask(self._shown(task, picture, at), min_drop=-np.inf)
             for step in range(task.ledger.budget):
                 if search.flipped:
                     return

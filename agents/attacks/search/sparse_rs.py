@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.base import Attack, Proposals, Task, ThreatModel
 from video_attack.agents.attacks.search.boxes import Search, Theta
 
 # (queries of 10,000, divisor of alpha from there on), as published.
@@ -30,7 +30,7 @@ def corner_colours(task: Task, colours: NDArray[np.bool_], where: Any) -> Theta:
     bound = task.bound
     if bound.low == 0:
         return np.ones(colours.shape, np.float32)
-    ends = np.where(colours, bound.most[where], bound.least[where])
+    ends = np.where(colours, bound.upper[where], bound.lower[where])
     return (ends - bound.clean[where].astype(np.float32)) / bound.delta[where]
 
 
@@ -41,7 +41,7 @@ class SparseRs(Attack):
     that if the margin falls. It ends at the first success.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         pixels: how many pixels of the clip are changed, at least 1.
         alpha: share of them that moves at first, in (0, 1].
 
@@ -52,8 +52,8 @@ class SparseRs(Attack):
     name = "sparse_rs"
     shrinks = True
 
-    def __init__(self, rules: Rules, *, pixels: int, alpha: float) -> None:
-        super().__init__(rules)
+    def __init__(self, threat_model: ThreatModel, *, pixels: int, alpha: float) -> None:
+        super().__init__(threat_model)
         if pixels < 1 or not 0 < alpha <= 1:
             raise ValueError(f"pixels={pixels}, alpha={alpha}: at least 1, and a share in (0, 1]")
         self.pixels, self.alpha = pixels, alpha
@@ -62,9 +62,9 @@ class SparseRs(Attack):
         """One change a query."""
         rng, shape = task.rng, task.bound.clean.shape
         total = int(np.prod(shape[:3]))
-        with Search(task, self.rules.game.grid) as search:
+        with Search(task, self.threat_model.game.grid) as search:
             chosen = rng.choice(total, min(self.pixels, total), replace=False)
-            yield from search.ask(self._painted(task, search.theta, chosen), least=-np.inf)
+            yield from search.ask(self._painted(task, search.theta, chosen), min_drop=-np.inf)
             for step in range(task.ledger.budget):
                 if search.flipped:
                     return

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.base import Attack, Proposals, Task, ThreatModel
 from video_attack.agents.attacks.search.boxes import Region, Search, Theta
 from video_attack.agents.attacks.search.square_l2 import Ball
 
@@ -27,7 +27,7 @@ class Square(Attack):
     Otherwise it ends at the first success.
 
     Args:
-        rules: see Rules.
+        threat_model: see ThreatModel.
         p_init: share of a frame's area that a box covers at first, above 0, at most 1.
         halve_at: shares of the budget in (0, 1), rising; p halves when each is passed.
         windows: lengths of the runs of frames, one drawn for each box; longer than the clip means
@@ -45,7 +45,7 @@ class Square(Attack):
 
     def __init__(
         self,
-        rules: Rules,
+        threat_model: ThreatModel,
         *,
         p_init: float,
         halve_at: Sequence[float],
@@ -54,7 +54,7 @@ class Square(Attack):
         radius: float = 30.0,
         shrink: float = 0.9,
     ) -> None:
-        super().__init__(rules)
+        super().__init__(threat_model)
         if not 0 < p_init <= 1:
             raise ValueError(f"p_init={p_init}: choose a share above 0 and at most 1")
         if not all(0 < a < 1 for a in halve_at) or sorted(halve_at) != list(halve_at):
@@ -64,7 +64,7 @@ class Square(Attack):
         if radius <= 0 or not 0 < shrink < 1:
             raise ValueError(f"radius={radius}, shrink={shrink}: above 0, and shrink below 1")
         self.p_init, self.halve_at, self.flicker = p_init, tuple(halve_at), flicker
-        self.windows = tuple(windows) if windows else (rules.frames,)
+        self.windows = tuple(windows) if windows else (threat_model.frames,)
         self.radius, self.shrink = radius, shrink
 
     def share(self, done: float) -> float:
@@ -80,13 +80,13 @@ class Square(Attack):
 
     def _edged(self, task: Task) -> Proposals:
         signed, rng = task.bound.low < 0, task.rng
-        with Search(task, self.rules.game.grid) as search:
+        with Search(task, self.threat_model.game.grid) as search:
             T, _, W, _ = search.theta.shape
             if signed:
                 stripes = rng.choice([-1.0, 1.0], (T if self.flicker else 1, 1, W, 3))
                 start = np.broadcast_to(stripes, search.theta.shape).astype(np.float32)
                 # Whatever the answer: the search moves among the corners of the bound.
-                yield from search.ask(start, least=-np.inf)
+                yield from search.ask(start, min_drop=-np.inf)
             step, budget = 0, task.ledger.budget
             while not search.flipped:
                 region = self._box(search.theta.shape, self.share(step / budget), rng)
@@ -98,12 +98,12 @@ class Square(Attack):
     def _ball(self, task: Task) -> Proposals:
         rng, budget = task.rng, task.ledger.budget
         ball = Ball(task.bound.clean.shape, task.bound.radius or self.radius, self.flicker, rng)
-        with Search(task, self.rules.game.grid) as search:
-            yield from search.ask(ball.tiles(), least=-np.inf)
+        with Search(task, self.threat_model.game.grid) as search:
+            yield from search.ask(ball.tiles(), min_drop=-np.inf)
             for step in range(budget):
                 if search.reached:
                     ball.radius *= self.shrink
-                    yield from search.ask(ball.fitted(search.theta), least=-np.inf)
+                    yield from search.ask(ball.fitted(search.theta), min_drop=-np.inf)
                     continue
                 p = self.share(step / budget)
                 region, other = (self._box(search.theta.shape, p, rng) for _ in range(2))

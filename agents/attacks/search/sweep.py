@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from video_attack.agents.attacks.base import Attack, Proposals, Rules, Task
+from video_attack.agents.attacks.base import Attack, Proposals, Task, ThreatModel
 from video_attack.envs.game.mask import cell_edges
 
 Box = tuple[slice, slice, slice]
@@ -18,7 +18,7 @@ class Sweep(Attack):
     any other is distorted wholly; it stays so if the margin falls.
 
     Args:
-        rules: the comparison's rules.
+        threat_model: see ThreatModel.
         shortest: length of the last rounds' boxes in frames.
         levels: size of a stroke where the bound has no edge, in levels of 0-255.
     """
@@ -26,15 +26,15 @@ class Sweep(Attack):
     name = "sweep"
     shrinks = False
 
-    def __init__(self, rules: Rules, shortest: int = 2, levels: float = 16.0) -> None:
-        super().__init__(rules)
+    def __init__(self, threat_model: ThreatModel, shortest: int = 2, levels: float = 16.0) -> None:
+        super().__init__(threat_model)
         if shortest < 1:
             raise ValueError(f"shortest={shortest}: must be at least 1")
         self.shortest, self.levels = shortest, levels
 
     def moves(self, task: Task) -> Proposals:
         """One box a query."""
-        clean, goal, grid = task.bound.clean, task.ledger.goal, self.rules.game.grid
+        clean, goal, grid = task.bound.clean, task.ledger.goal, self.threat_model.game.grid
         rows, cols = (cell_edges(n, grid) for n in clean.shape[1:3])
         theta = np.zeros(clean.shape, np.float32)
         mask = np.zeros((len(clean), grid, grid), np.float32)

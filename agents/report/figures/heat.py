@@ -64,11 +64,11 @@ def _to_pixels(cells: Floats, high: int, wide: int) -> Floats:
     return np.repeat(np.repeat(cells, rows, 0), columns, 1)
 
 
-def _tint(picture: Floats, cells: Floats, limit: float, least: float = 0.0) -> Floats:
+def _tint(picture: Floats, cells: Floats, limit: float, floor: float = 0.0) -> Floats:
     """A picture (H, W, 3) in [0, 1] under the colours of cells (G, G); untried ones stay bare."""
     heat = _to_pixels(cells, *picture.shape[:2])
     strength = np.clip(np.abs(heat) / limit, 0, 1)
-    opacity = np.where(np.isfinite(heat), least + (0.75 - least) * strength, 0)[..., None]
+    opacity = np.where(np.isfinite(heat), floor + (0.75 - floor) * strength, 0)[..., None]
     return picture * (1 - opacity) + _colours(limit).to_rgba(heat)[..., :3] * opacity
 
 
@@ -165,7 +165,7 @@ def where(axes: Axes, original: Frames, sensitivity: Floats) -> None:
     grey = original.mean((0, 3))[..., None].repeat(3, -1) / 255
     cells = _mean(sensitivity, 0)
     limit = scale_limit(cells)
-    axes.imshow(_tint(grey, cells, limit, least=0.35), extent=(0, W, H, 0))
+    axes.imshow(_tint(grey, cells, limit, floor=0.35), extent=(0, W, H, 0))
     G = len(cells)
     columns, rows = cell_edges(W, G), cell_edges(H, G)
     axes.vlines(columns[1:-1], 0, H, color="white", lw=0.5, alpha=0.6)

@@ -114,8 +114,8 @@ def _outcome(run: Run) -> Markup:
 
 def warnings(run: Run) -> list[Markup]:
     """What should make a reader suspicious of the figures; nothing where all is well."""
-    answers = str((run.config.get("model") or {}).get("answers", "scores"))
-    found = [*_of_the_victim(run), *hints(run.records, answers)]
+    feedback = str((run.config.get("model") or {}).get("feedback", "scores"))
+    found = [*_of_the_victim(run), *hints(run.records, feedback)]
     if not found:
         return []
     return [tag("div", *(tag("p", sentence) for sentence in found), class_="hint")]
@@ -151,7 +151,7 @@ def _answers(config: Mapping[str, Any]) -> str:
         "scores": "answering with all scores",
         "topk": f"answering with its {model.get('top_k')} best scores",
         "label": "answering with a label only",
-    }.get(str(model.get("answers")))
+    }.get(str(model.get("feedback")))
     defence = named(config.get("defence"), "")
     parts = [words, f"behind the defence {defence}" if defence else None]
     said = ", ".join(part for part in parts if part)

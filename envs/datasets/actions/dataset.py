@@ -10,9 +10,9 @@ from video_attack.envs.datasets.actions.figure import Figure
 from video_attack.envs.datasets.actions.motions import PROGRAMS
 from video_attack.envs.datasets.actions.painting import Painting
 from video_attack.envs.datasets.actions.scene import MARGIN, Camera, Distractor, Sensor, background
-from video_attack.envs.datasets.base import ClipDataset, DatasetError, Part, check_part
+from video_attack.envs.datasets.base import ClipDataset, DatasetError, Split, check_split
 
-PARTS: tuple[Part, ...] = ("train", "validation", "test")
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 class Actions(ClipDataset):
@@ -22,29 +22,29 @@ class Actions(ClipDataset):
     forwards and backwards; walk / run, jump / squat and wave / clap share many poses. One frame is
     not enough.
 
-    Clip i depends on (seed, part, i), the sampling and the classes alone, and is the same to the
+    Clip i depends on (seed, split, i), the sampling and the classes alone, and is the same to the
     bit at each call; other versions of numpy or OpenCV may draw it a little differently. A clip
     always shows the same stretch of motion, sampled at `sampling.frames` moments; the sampling's
-    stride and short side play no part.
+    stride and short side play no role.
 
     Args:
-        part: train, validation or test; their clips have nothing in common.
+        split: train, validation or test; their clips have nothing in common.
         sampling: number of frames and size of the clips.
         seed: another seed gives other clips; at least 0.
         classes: the victim's classes, which labels shall index; actions that it does not know are
             left out. None: all actions, in the order of `PROGRAMS`.
-        train_clips: length of the part train; a clip costs nothing until it is asked for.
-        validation_clips: length of the part validation.
-        test_clips: length of the part test.
+        train_clips: length of the train split; a clip costs nothing until it is asked for.
+        validation_clips: length of the validation split.
+        test_clips: length of the test split.
 
     Raises:
-        ValueError: the part is unknown, the seed negative, or a length below 1.
+        ValueError: the split is unknown, the seed negative, or a length below 1.
         DatasetError: the victim knows none of the actions.
     """
 
     def __init__(
         self,
-        part: Part,
+        split: Split,
         sampling: Sampling | None = None,
         seed: int = 0,
         classes: Sequence[str] | None = None,
@@ -52,14 +52,14 @@ class Actions(ClipDataset):
         validation_clips: int = 500,
         test_clips: int = 1_000,
     ) -> None:
-        check_part(part)
-        lengths = dict(zip(PARTS, (train_clips, validation_clips, test_clips), strict=True))
+        check_split(split)
+        lengths = dict(zip(SPLITS, (train_clips, validation_clips, test_clips), strict=True))
         if seed < 0:
             raise ValueError(f"seed={seed}: give 0 or more")
         for name, length in lengths.items():
             if length < 1:
                 raise ValueError(f"{name}_clips={length}: give at least 1")
-        self.part, self.seed = part, seed
+        self.split, self.seed = split, seed
         self.sampling = sampling or Sampling()
         self.classes = tuple(PROGRAMS) if classes is None else tuple(classes)
         self.actions = tuple(action for action in PROGRAMS if action in self.classes)
@@ -69,10 +69,10 @@ class Actions(ClipDataset):
                 "on them, such as model=tiny3d, set model.labels to a file of the names in the order of "
                 "its scores where it was, or choose another data set (dataset=...)"
             )
-        self._length = lengths[part]
+        self._length = lengths[split]
 
     def __len__(self) -> int:
-        """Number of clips of the part."""
+        """Number of clips of the split."""
         return self._length
 
     def __getitem__(self, index: int) -> Clip:
@@ -86,9 +86,9 @@ class Actions(ClipDataset):
                 f"clip {index} of {self._length}: the index must be 0 or more and less"
             )
         action = self.actions[index % len(self.actions)]
-        source = np.random.SeedSequence(self.seed, spawn_key=(PARTS.index(self.part), index))
+        source = np.random.SeedSequence(self.seed, spawn_key=(SPLITS.index(self.split), index))
         frames = render(action, self.sampling, np.random.default_rng(source))
-        name = f"{action}-{self.part}-{self.seed}-{index}"
+        name = f"{action}-{self.split}-{self.seed}-{index}"
         return Clip(frames, self.classes.index(action), name)
 
 

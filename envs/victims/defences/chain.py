@@ -27,9 +27,9 @@ def chain(clip: Frames, rng: np.random.Generator, *, steps: Sequence[Mapping[str
         target = keys.pop("_target_", None)
         try:
             clip = resolve_name(target)(clip, rng, **keys)
-        except (ImportError, AttributeError, TypeError) as fault:
+        except (ImportError, AttributeError, TypeError) as error:
             raise ValueError(
-                f"steps: {target!r} with {keys} is no defence ({fault}): "
+                f"steps: {target!r} with {keys} is no defence ({error}): "
                 "give the _target_ and the keys of a file in conf/defence"
-            ) from fault
+            ) from error
     return clip

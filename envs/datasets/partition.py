@@ -1,4 +1,4 @@
-"""How the parts train, validation and test are made where a data set does not say, and ordered."""
+"""How the splits train, validation and test are made where a data set does not say, and ordered."""
 
 import hashlib
 from collections import defaultdict
@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from video_attack.envs.datasets.base import Part
+from video_attack.envs.datasets.base import Split
 
 
 class Labelled(Protocol):
@@ -26,8 +26,8 @@ class Labelled(Protocol):
 V = TypeVar("V", bound=Labelled)
 
 
-def cut_validation(files: Sequence[V], share: float, part: Part) -> list[V]:
-    """Part train or validation of the videos of a train list; all of them for part test.
+def cut_validation(files: Sequence[V], share: float, split: Split) -> list[V]:
+    """Split train or validation of the videos of a train list; all of them for the test split.
 
     Validation takes whole recordings, of each class the share that comes last by name, so that it
     moves with no seed. A recording with several classes goes to validation with all of them.
@@ -35,9 +35,9 @@ def cut_validation(files: Sequence[V], share: float, part: Part) -> list[V]:
     Args:
         files: the videos at hand.
         share: of each class's recordings.
-        part: which part to return.
+        split: which split to return.
     """
-    if part == "test":
+    if split == "test":
         return list(files)
     sources: dict[int, set[str]] = defaultdict(set)
     for file in files:
@@ -47,11 +47,11 @@ def cut_validation(files: Sequence[V], share: float, part: Part) -> list[V]:
         for names in sources.values()
         for source in sorted(names)[len(names) - round(share * len(names)) :]
     }
-    return [file for file in files if (file.source in held) == (part == "validation")]
+    return [file for file in files if (file.source in held) == (split == "validation")]
 
 
-def hashed_part(name: str, validation_share: float, test_share: float) -> Part:
-    """The part of a file by its name alone, so that other files and machines change nothing."""
+def hashed_split(name: str, validation_share: float, test_share: float) -> Split:
+    """The split of a file by its name alone, so that other files and machines change nothing."""
     digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
     place = int.from_bytes(digest[:8], "big") / 2**64
     if place < test_share:

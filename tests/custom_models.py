@@ -89,9 +89,9 @@ def save_onnx(path: Path, clips: int | None = None, module: nn.Module | None = N
 
 
 class NetClips(ClipDataset):
-    """Smooth random clips that the network gets right; the same in every part."""
+    """Smooth random clips that the network gets right; the same in every split."""
 
-    def __init__(self, part: str, sampling: Sampling, classes: tuple[str, ...]) -> None:
+    def __init__(self, split: str, sampling: Sampling, classes: tuple[str, ...]) -> None:
         assert (sampling.frames, sampling.size) == (FRAMES, SIZE)
         assert len(classes) == CLASSES
         self.classes = classes

@@ -26,7 +26,7 @@ _SAME = 1e-6  # of the largest score: answers to two clips that tell nothing of 
 _DIFFERENT = 0.05  # of the largest score: two answers to one clip are not the same any more
 
 
-class OwnVictim(Victim):
+class CustomVictim(Victim):
     """A model that brings no names, sizes or scales of its own; a subclass writes `ask`.
 
     Args:
@@ -140,7 +140,7 @@ class OwnVictim(Victim):
             )  # fmt: skip
 
 
-def one_line(error: BaseException, most: int = 200) -> str:
+def one_line(error: BaseException, limit: int = 200) -> str:
     """What an error says, on one line of at most `most` characters; its name if it says nothing.
 
     Of a message with tracebacks, as TorchScript and servers write them, only the cause is kept, which
@@ -151,10 +151,10 @@ def one_line(error: BaseException, most: int = 200) -> str:
         causes = [place for place, line in enumerate(lines) if _CAUSE.match(line)]
         lines = lines[causes[-1] :] if causes else lines
     text = " ".join(" ".join(lines).split()) or type(error).__name__
-    if len(text) <= most:
+    if len(text) <= limit:
         return text
-    head = (most - 5) // 2
-    return f"{text[:head]} ... {text[head + 5 - most :]}"
+    head = (limit - 5) // 2
+    return f"{text[:head]} ... {text[head + 5 - limit :]}"
 
 
 def class_names(count: int) -> tuple[str, ...]:

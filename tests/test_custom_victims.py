@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.own_models import (
+from tests.custom_models import (
     CLASSES,
     KEYS,
     SCALE,

@@ -13,11 +13,11 @@ from torch import Tensor
 from video_attack.envs.clip import Frames
 from video_attack.envs.impostor import impostor
 from video_attack.envs.victims.base import VictimError
-from video_attack.envs.victims.own import OwnVictim, one_line
+from video_attack.envs.victims.custom import CustomVictim, one_line
 from video_attack.envs.victims.preprocess import LAYOUTS, Preprocess, run_in_pieces
 
 
-class FileVictim(OwnVictim):
+class FileVictim(CustomVictim):
     """A network in a file, with its weights; a subclass writes `load` and `run`.
 
     It is asked about noise when it is loaded, so that a file that does not fit is known at once;
@@ -30,7 +30,7 @@ class FileVictim(OwnVictim):
         std: of each RGB channel on the [0, 1] scale.
         channels: rgb or bgr.
         device: "auto" (the GPU if there is one), "cpu", "cuda" or "cuda:1".
-        **shared: see OwnVictim. Labels and classes may be left out.
+        **shared: see CustomVictim. Labels and classes may be left out.
 
     Attributes:
         batch: (fewest, most) clips that the network takes at once; a most of None has no bound.

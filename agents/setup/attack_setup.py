@@ -6,25 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from video_attack.agents.attacks.base import Attack, Rules
+from video_attack.agents.attacks.base import Attack, ThreatModel
 from video_attack.agents.core.build import build, build_distort, locate
 from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.policy.acting import game_from
-from video_attack.envs.datasets.base import ClipDataset, Part
+from video_attack.envs.datasets.base import ClipDataset, Split
 from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.environment import VideoAttackEnv
 from video_attack.envs.game.episode import choose_goal
 from video_attack.envs.game.mask import cell_edges
-from video_attack.envs.game.palette import Distort, distorted_draws
-from video_attack.envs.game.threat import check_answers
+from video_attack.envs.game.palette import Distort, distorted_variants
+from video_attack.envs.game.threat import check_feedback
 from video_attack.envs.metrics.perceptual import Lpips
 from video_attack.envs.victims.base import Victim
 from video_attack.envs.victims.defended import Defended
 
 
 @dataclass(frozen=True)
-class Setting:
+class AttackSetup:
     """What is attacked, with what, under which rules; built once a process.
 
     Attributes:
@@ -40,25 +40,25 @@ class Setting:
     bound: BoundConfig = field(default_factory=BoundConfig)
     _datasets: dict[str, ClipDataset] = field(default_factory=dict)
 
-    def dataset(self, part: Part) -> ClipDataset:
-        """Clips of one part, cut as the victim needs them; the same object on every call."""
-        if part not in self._datasets:
-            self._datasets[part] = build(
+    def dataset(self, split: Split) -> ClipDataset:
+        """Clips of one split, cut as the victim needs them; the same object on every call."""
+        if split not in self._datasets:
+            self._datasets[split] = build(
                 "dataset", self.config["dataset"],
-                part=part, sampling=self.victim.sampling, classes=self.victim.classes,
+                split=split, sampling=self.victim.sampling, classes=self.victim.classes,
             )  # fmt: skip
-        return self._datasets[part]
+        return self._datasets[split]
 
-    def env(self, part: Part) -> VideoAttackEnv:
-        """The environment on one part; environments of one setting share its victim."""
+    def env(self, split: Split) -> VideoAttackEnv:
+        """The environment on one split; environments of one setup share its victim."""
         return VideoAttackEnv(
-            self.victim, self.dataset(part), self.distort,
+            self.victim, self.dataset(split), self.distort,
             severity=self.severity, config=self.game, bound=self.bound,
         )  # fmt: skip
 
-    def rules(self) -> Rules:
+    def threat_model(self) -> ThreatModel:
         """The rules for attacks."""
-        return Rules(
+        return ThreatModel(
             self.game, self.distort, self.severity, len(self.victim.classes),
             self.victim.sampling.frames, self.bound, self.config.get("margin") or 0.0,
             bool(self.config.get("trust")),
@@ -66,39 +66,40 @@ class Setting:
 
     def attack(self, config: Mapping[str, Any], **given: Any) -> Attack:
         """An attack from the config group `attack`."""
-        return build("attack", config, self.rules(), **given)
+        return build("attack", config, self.threat_model(), **given)
 
 
 def build_game(config: Mapping[str, Any]) -> GameConfig:
     """Game rules from the plain config group `env`; raises ConfigError for a wrong value or key."""
     try:
         return game_from(config)
-    except (ValueError, TypeError) as fault:
+    except (ValueError, TypeError) as error:
         raise ConfigError(
-            f"env: {fault}" if isinstance(fault, TypeError) else str(fault)
-        ) from fault
+            f"env: {error}" if isinstance(error, TypeError) else str(error)
+        ) from error
 
 
 def build_bound(config: Mapping[str, Any]) -> BoundConfig:
     """The bound from the plain config group `bound`; a distortion where there is none."""
     try:
         return BoundConfig(**config)
-    except (ValueError, TypeError) as fault:
-        raise ConfigError(str(fault)) from fault
+    except (ValueError, TypeError) as error:
+        raise ConfigError(str(error)) from error
 
 
 # Keys of `model` that say how it is shown, and are no arguments of it.
-NOT_THE_MODELS = ("answers", "top_k", "name")
+NOT_THE_MODELS = ("feedback", "top_k", "name")
 # The smallest value of each number that the commands themselves use.
 LOWEST = {
-    "seed": 0, "clips": 0, "examples": 0, "threads": 0, "side_by_side": 1, "queries": 1, "keep": 1,
+    "seed": 0, "clips": 0, "examples": 0, "threads": 0, "side_by_side": 1, "queries": 1,
+    "keep_checkpoints": 1,
     "epochs": 1, "batch": 1,
     "validation.clips": 1, "validation.every": 1, "algo.batch": 1, "algo.minibatch": 1,
     "algo.epochs": 1, "algo.hidden": 2, "cluster.runners": 0, "cluster.games_per_runner": 1,
 }  # fmt: skip
 
 
-def check_setting(config: Mapping[str, Any]) -> None:
+def check_setup(config: Mapping[str, Any]) -> None:
     """Raise ConfigError on what can be known to be wrong before anything costly is built."""
     for key, low in LOWEST.items():
         value: Any = config
@@ -124,23 +125,23 @@ def check_setting(config: Mapping[str, Any]) -> None:
     margin = config.get("margin") or 0.0
     if not 0 <= margin < np.inf:
         raise ConfigError(f"attack.margin={margin}: must be 0 or a number of nats above it")
-    if margin and config["model"]["answers"] == "label":
+    if margin and config["model"]["feedback"] == "label":
         raise ConfigError(
-            f"attack.margin={margin}: an attacker cannot see it when model.answers=label; set it to 0"
+            f"attack.margin={margin}: an attacker cannot see it when model.feedback=label; set it to 0"
         )
     build_bound(config.get("bound") or {})
     try:
-        check_answers(config["model"]["answers"], config["model"]["top_k"])
-    except ValueError as fault:
-        raise ConfigError(f"model.{fault}") from fault
+        check_feedback(config["model"]["feedback"], config["model"]["top_k"])
+    except ValueError as error:
+        raise ConfigError(f"model.{error}") from error
     for group in ("dataset", "model", "defence", "distortion"):
         if (config.get(group) or {}).get("_target_"):
             locate(config[group]["_target_"])
 
 
-def build_setting(config: Mapping[str, Any]) -> Setting:
+def build_setup(config: Mapping[str, Any]) -> AttackSetup:
     """Build victim, distortion and rules from plain config groups."""
-    setting = Setting(
+    setup = AttackSetup(
         config=config,
         victim=build_victim(config),
         distort=build_distort(config["distortion"]),
@@ -148,8 +149,8 @@ def build_setting(config: Mapping[str, Any]) -> Setting:
         game=build_game(config["env"]),
         bound=build_bound(config.get("bound") or {}),
     )
-    try_out(setting)
-    return setting
+    try_out(setup)
+    return setup
 
 
 def build_lpips(config: Mapping[str, Any]) -> Lpips | None:
@@ -163,17 +164,17 @@ def build_lpips(config: Mapping[str, Any]) -> Lpips | None:
     return Lpips(config["lpips"], config.get("lpips_linear"))
 
 
-def try_out(setting: Setting) -> None:
+def try_out(setup: AttackSetup) -> None:
     """Raise ConfigError unless distortion, rules and victim fit each other, on a black clip."""
-    sampling, game = setting.victim.sampling, setting.game
+    sampling, game = setup.victim.sampling, setup.game
     black = np.zeros((sampling.frames, sampling.size, sampling.size, 3), np.uint8)
     rng = np.random.default_rng(0)
     try:
         cell_edges(sampling.size, game.grid)
-        choose_goal(0, len(setting.victim.classes), game.target, rng)
-        distorted_draws(setting.distort, black, setting.severity, game.draws, rng)
-    except (ValueError, TypeError) as fault:
-        raise ConfigError(f"the game cannot be played: {fault}") from fault
+        choose_goal(0, len(setup.victim.classes), game.target, rng)
+        distorted_variants(setup.distort, black, setup.severity, game.variants, rng)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"the game cannot be played: {error}") from error
 
 
 def build_victim(config: Mapping[str, Any]) -> Victim:
@@ -189,12 +190,12 @@ def make_victim(config: Mapping[str, Any]) -> Victim:
     """The victim of the groups `model` and `defence`, in this process."""
     own = {key: value for key, value in config["model"].items() if key not in NOT_THE_MODELS}
     victim: Victim = build("model", own)
-    victim.answers, victim.top_k = config["model"]["answers"], config["model"]["top_k"]
+    victim.feedback, victim.top_k = config["model"]["feedback"], config["model"]["top_k"]
     defence = dict(config["defence"])
     if defence["_target_"] is None:
         return victim
     votes, seed = defence.pop("votes"), defence.pop("seed")
     try:
         return Defended(victim, build("defence", defence), votes=votes, seed=seed)
-    except ValueError as fault:
-        raise ConfigError(f"defence: {fault}") from fault
+    except ValueError as error:
+        raise ConfigError(f"defence: {error}") from error
