@@ -17,7 +17,6 @@ from toys import (
 )
 
 from video_attack.agents.attacks.base import Attack, ThreatModel
-from video_attack.agents.attacks.no_attack import NoAttack
 from video_attack.agents.attacks.play.marl import Marl
 from video_attack.agents.attacks.play.random_moves import RandomMoves
 from video_attack.agents.core.errors import PolicyError
@@ -63,7 +62,7 @@ class Greedy(Attack):
             light += self.batch
 
 
-ATTACKS = {"random": RandomMoves, "none": NoAttack, "marl": marl, "greedy": Greedy}
+ATTACKS = {"random": RandomMoves, "marl": marl, "greedy": Greedy}
 
 
 @pytest.mark.parametrize("width", [1, 4, 16])
@@ -79,7 +78,7 @@ def test_the_victims_count_equals_the_ledgers_and_no_budget_is_exceeded(name, bu
     for i, result in results.items():
         assert result.attacked == (i % 5 != 4)
         assert result.ledger.clip.id == f"dark-{i}"
-        if name == "none" or not result.attacked:
+        if not result.attacked:
             assert result.ledger.spent == 1
         if result.ledger.best is not None and result.attacked:
             assert victim.answer(result.ledger.best[None])[0].argmax() != 0

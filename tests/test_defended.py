@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from toys import BrightnessVictim, CountingVictim, QuadrantVictim, softmax, toy_env
 
+from video_attack.agents.cluster.victim_server import VictimServer
 from video_attack.agents.configs import command_line as config
 from video_attack.agents.core.build import build
 from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.setup.attack_setup import make_victim
-from video_attack.agents.training.victim_server import VictimServer
 from video_attack.envs.victims.base import Victim
 from video_attack.envs.victims.defences.bit_depth import bit_depth
 from video_attack.envs.victims.defended import Defended, count_votes

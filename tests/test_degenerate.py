@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from tests.custom_models import CLASSES, KEYS, SCALE, logits, net, normalised, smooth_clips
+from tests.endpoints import victim as endpoint
 from tests.http_servers import answer, serve
-from tests.test_endpoint import victim as endpoint
 from tests.test_finetune import CONFIG
 from tests.toy_net import Colours, ToyNet
 from video_attack.agents.finetune.finetune import finetune

@@ -1,82 +1,31 @@
 """Protects attacks on a real server over HTTP: each way in which one can fail ends in an answer or
 in one clear sentence, what the server saw twice is told, and finished records outlive its death."""
 
-import json
 import logging
 import socket
 import threading
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
-from tests.http_servers import Handler, Reply, answer, serve
-from tests.toys import FRAMES, SIZE, BrightnessVictim, brighten
-from video_attack.agents.evaluation.runner import evaluate
-from video_attack.agents.setup.attack_setup import AttackSetup, build_game, make_victim
+from tests.endpoints import (
+    CLIPS,
+    KEYS,
+    TRUTH,
+    cut_off,
+    dripping,
+    dropping,
+    good,
+    one_a_connection,
+    says,
+    slow,
+    victim,
+)
+from tests.http_servers import Handler, Reply, serve
+from tests.toys import FRAMES, SIZE, BrightnessVictim
 from video_attack.envs.clip import Frames
-from video_attack.envs.victims import endpoint
 from video_attack.envs.victims.base import VictimError
 from video_attack.envs.victims.endpoint import Endpoint
-
-KEYS = {"frames": FRAMES, "size": SIZE, "short_side": SIZE, "stride": 1, "classes": 3}
-CLIPS = np.random.default_rng(0).integers(0, 256, (2, FRAMES, SIZE, SIZE, 3), np.uint8)
-TRUTH = BrightnessVictim().answer(CLIPS)
-
-
-def scores(clips: Frames) -> dict[str, object]:
-    return {"scores": BrightnessVictim().answer(clips).tolist()}
-
-
-good = answer(scores)
-
-
-def says(found: object, status: int = 200, **headers: str) -> Reply:
-    body = found if isinstance(found, bytes) else json.dumps(found).encode()
-    return lambda handler, clips: handler.send(body, status, **headers)
-
-
-def slow(handler: Handler, clips: Frames) -> None:
-    """Silent for longer than any patience here."""
-    time.sleep(1.0)
-    handler.close_connection = True
-
-
-def dripping(handler: Handler, clips: Frames) -> None:
-    """Right, bit by bit: no single wait is too long, but all together are."""
-    body = json.dumps(scores(clips)).encode().ljust(400)
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(len(body)))
-    handler.end_headers()
-    for start in range(0, len(body), 40):
-        handler.wfile.write(body[start : start + 40])
-        time.sleep(0.1)
-
-
-def dropping(handler: Handler, clips: Frames) -> None:
-    """Hangs up without a word."""
-    handler.close_connection = True
-
-
-def cut_off(handler: Handler, clips: Frames) -> None:
-    """Promises more than it sends."""
-    handler.send_response(200)
-    handler.send_header("Content-Length", "1000")
-    handler.end_headers()
-    handler.wfile.write(b'{"scores": [[')
-    handler.close_connection = True
-
-
-def one_a_connection(handler: Handler, clips: Frames) -> None:
-    """Answers, and hangs up after it has promised to stay."""
-    good(handler, clips)
-    handler.close_connection = True
-
-
-def victim(url: str, **keys: object) -> Endpoint:
-    return Endpoint(url, **{**KEYS, "backoff": 0.001, "timeout": 5.0, **keys})
 
 
 @pytest.mark.parametrize("body", ["npy", "json"])
@@ -249,16 +198,6 @@ def test_an_idle_connection_that_was_closed_is_no_failure(caplog) -> None:
     assert not caplog.records
 
 
-def test_waits_grow_and_are_always_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
-    monkeypatch.setattr(endpoint.time, "sleep", waits.append)
-    monkeypatch.setattr(endpoint, "LONGEST", 3.0)
-    for _ in range(2):
-        with serve(says(b"", 500)) as server, pytest.raises(VictimError):
-            victim(server.url, backoff=0.5, retries=4).scores(CLIPS)
-    assert waits == [0.5, 1.0, 2.0, 3.0] * 2
-
-
 def test_late_answers_never_meet_a_later_request() -> None:
     """The answer to a request that was given up must not be taken for the next one's."""
     released = threading.Event()
@@ -274,78 +213,3 @@ def test_late_answers_never_meet_a_later_request() -> None:
         released.set()
         assert np.abs(found - TRUTH).max() < 1e-6
         assert np.abs(asked.scores(CLIPS) - TRUTH).max() < 1e-6
-
-
-# Headers and keys
-
-
-def test_a_token_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MY_TOKEN", "secret\n")
-    with serve(good) as server:
-        victim(server.url, token_env="MY_TOKEN", headers={"X-Run": 7}).scores(CLIPS)
-        victim(server.url, token_env="MY_TOKEN", token_header="X-Api-Key").scores(CLIPS)
-        first, second = server.headers
-    assert (first["Authorization"], first["X-Run"]) == ("Bearer secret", "7")
-    assert second["X-Api-Key"] == "secret"
-    assert "Authorization" not in second
-
-
-@pytest.mark.parametrize(
-    ("keys", "words"),
-    [
-        ({"url": "localhost:8000"}, "write http://"),
-        ({"url": "ftp://x/y"}, "write http://"),
-        ({"url": "http://x:port/"}, "is no URL"),
-        ({"url": "http://me:word@x/"}, "use token_env"),
-        ({"classes": None}, "give model.labels or classes"),
-        ({"token_env": "NO_SUCH_VARIABLE"}, "NO_SUCH_VARIABLE .*is empty"),
-    ],
-)
-def test_wrong_keys_end_in_one_sentence(keys: dict, words: str) -> None:
-    with pytest.raises(VictimError, match=words):
-        victim(**{"url": "http://127.0.0.1:1/", **keys})
-
-
-@pytest.mark.parametrize("keys", [{"body": "mp4"}, {"timeout": 0}, {"retries": -1}])
-def test_keys_out_of_range(keys: dict) -> None:
-    with pytest.raises(ValueError, match=next(iter(keys))):
-        victim("http://127.0.0.1:1/", **keys)
-
-
-@pytest.mark.parametrize("answers", ["scores", "topk", "label"])
-def test_the_config_says_what_an_attacker_sees(answers: str) -> None:
-    """The key `answers` reaches the endpoint through the builder."""
-    with serve(says({"labels": [1, 0]})) as server:
-        target = "video_attack.envs.victims.endpoint.Endpoint"
-        model = {"_target_": target, "url": server.url, "feedback": answers, "top_k": 2, **KEYS}
-        made = make_victim({"model": model, "defence": {"_target_": None}})
-        if answers == "label":
-            assert made.scores(CLIPS).tolist() == [[0, 1, 0], [1, 0, 0]]
-        else:
-            with pytest.raises(VictimError, match=r"set model\.feedback=label"):
-                made.scores(CLIPS)
-
-
-def test_finished_records_outlive_the_server(tmp_path: Path) -> None:
-    """The server dies in the middle: what was finished is in the file, and it is said why."""
-    rules = yaml.safe_load((Path(__file__).parents[1] / "conf/env/default.yaml").read_text())
-    game = build_game({**rules, "budget": 5, "grid": 4, "sizes": [0.25], "windows": [2]})
-    config = {
-        "dataset": {"_target_": "tests.toy_dataset.ToyDataset"},
-        "distortion": {"_target_": "tests.toys.brighten"},
-    }
-    with serve(*[good] * 23, says(b"down", 503)) as server:
-        asked = victim(server.url, retries=1)
-        setup = AttackSetup(config, asked, brighten, 1, game)
-        attack = setup.attack(
-            {"_target_": "video_attack.agents.attacks.play.random_moves.RandomMoves"}
-        )
-        choice = {"clips": 20, "examples": 0, "seed": 0, "side_by_side": 1}
-        with pytest.raises(VictimError, match=f"{server.url} gave no scores.*503"):
-            evaluate([attack], setup, choice, tmp_path)
-    records = [json.loads(line) for line in (tmp_path / "records.jsonl").read_text().splitlines()]
-    assert len(records) >= 4
-    assert [record["id"] for record in records] == [f"dark-{i}" for i in range(len(records))]
-    # What the ledgers counted is what the server answered, but for the clip in hand.
-    assert 0 < 23 - sum(record["queries"] for record in records) <= game.budget
-    assert asked.repeated == 1

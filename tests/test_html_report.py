@@ -2,128 +2,15 @@
 
 import json
 import re
-from collections import Counter
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-import yaml
 
-from video_attack.agents.report.html.cases import choose_cases, small_mp4, triple
-from video_attack.agents.report.html.maps import average, change_map
-from video_attack.agents.report.html.markup import Markup, join, table, tag
+from tests.report_runs import CONFIG, Page, make_run, record, two_attacks
+from video_attack.agents.report.html.cases import small_mp4, triple
 from video_attack.agents.report.html.page import write_report
-from video_attack.agents.report.html.sheets import attacks_table
-from video_attack.agents.report.html.words import strongest
 from video_attack.agents.report.run_files import read_run
 from video_attack.agents.report.victim_name import victim_name
-from video_attack.agents.video.write import write_video
-from video_attack.envs.metrics.norms import norms
-
-T, SIDE, GRID = 4, 28, 7
-VOID = {"meta", "br", "img", "path", "use", "rect", "image"}
-CONFIG = {
-    "dataset": {"_target_": "my.Clips"},
-    "model": {"_target_": "my.Net", "feedback": "scores", "weights": "https://example.org/w.pt"},
-    "distortion": {"_target_": "my.gaussian_noise", "severity": 5},
-    "env": {"budget": 100, "target": "none"},
-    "bound": {"eps": 10},
-    "attacks": {"alpha": {"_target_": "my.Alpha"}, "beta": {"_target_": "my.Beta"}},
-    "seed": 0,
-}
-
-
-class Page(HTMLParser):
-    """Elements, ids, addresses and text of a page; fails where tags do not match."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.ids, self.addresses, self.names = [], Counter(), [], Counter()
-        self.said = []
-        self.feed(text)
-        self.close()
-        assert not self.open, f"never closed: {self.open}"
-
-    def handle_starttag(self, name, attrs):
-        attrs = dict(attrs)
-        self.names[name] += 1
-        self.ids.update([attrs["id"]] if "id" in attrs else [])
-        self.addresses += [v for k, v in attrs.items() if k in ("src", "href", "xlink:href")]
-        self.addresses += re.findall(r"url\(([^)]*)\)", " ".join(v or "" for v in attrs.values()))
-        if name not in VOID:
-            self.open.append(name)
-
-    def handle_startendtag(self, name, attrs):
-        self.handle_starttag(name, attrs)
-        if name not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, name):
-        if name not in VOID:
-            assert self.open.pop() == name
-
-    def handle_data(self, text):
-        self.said.append(text)
-
-    @property
-    def text(self):
-        return re.sub(r"\s+", " ", " ".join(self.said))
-
-
-def record(attack, number, flipped, size=10, attacked=True, **more):
-    found = {
-        "attack": attack, "id": f"clip-{number}", "label": number % 3, "class": "abc"[number % 3],
-        "target": None, "attacked": attacked, "success": flipped,
-        "queries": 10 + number if flipped else 100 if attacked else 1,
-        "first_success": 10 + number if flipped else None, "budget": 100, "seed": 0,
-        "clean_prediction": number % 3, "clean_right": attacked,
-    }  # fmt: skip
-    if flipped:
-        clean, clip = clips(number, size)
-        found |= {"prediction": (number + 1) % 3, **norms(clean, clip), "ssim": 0.9, "psnr": 30.0}
-    return found | more
-
-
-def clips(number, size):
-    clean = np.random.default_rng(number).integers(20, 200, (T, SIDE, SIDE, 3), dtype=np.uint8)
-    clip = clean.copy()
-    clip[1, :4, :8] += np.uint8(size)
-    return clean, clip
-
-
-def make_run(folder, records, files=True, config=CONFIG):
-    """A run's folder; clips and notes of each success beside its record."""
-    for made in records if files else []:
-        if not made["success"]:
-            continue
-        number, attack = int(made["id"].rsplit("-", 1)[1]), made["attack"]
-        size = round(255 * (made["linf"] or 0.04))
-        made |= {
-            "clip_file": f"clips/{attack}/{number}.mkv",
-            "clean_file": f"clips/clean/{number}.mkv",
-        }
-        made["delivered"] = {"ffv1": True, "h264_18": True, "h264_23": False, "h264_28": False}
-        for name, frames in zip(("clean_file", "clip_file"), clips(number, size), strict=True):
-            path = folder / made[name]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_video(path, frames, codec="ffv1")
-        notes = folder / "notes" / attack
-        notes.mkdir(parents=True, exist_ok=True)
-        values = np.full((T, GRID, GRID), 0.1, np.float32)
-        np.savez(notes / f"{number}.npz", mask=values, sensitivity=values)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    (folder / "run.json").write_text(
-        json.dumps({"victim": "f00dfeed", "versions": {"torch": "2.x"}})
-    )
-    (folder / "records.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
-    return folder
-
-
-def two_attacks():
-    alpha = [record("alpha", n, n < 4, size=4 + n, attacked=n != 5) for n in range(6)]
-    beta = [record("beta", n, n < 1, size=9, attacked=n != 5) for n in range(6)]
-    return beta + alpha  # the order of the configuration counts, not that of the file
 
 
 @pytest.fixture(scope="module")
@@ -278,61 +165,3 @@ def test_a_torn_last_line_and_a_repeated_clip_are_no_records(tmp_path):
 def test_a_folder_without_records_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="give the folder of an evaluation run"):
         write_report(tmp_path)
-
-
-def test_the_strongest_flips_most_and_then_asks_least():
-    found = {
-        "few": [record("few", n, n < 1) for n in range(4)],
-        "slow": [record("slow", n, n < 2, queries=90) for n in range(4)],
-        "fast": [record("fast", n, n < 2) for n in range(4)],
-    }
-    assert strongest(found) == "fast"
-
-
-def test_the_best_of_a_column_is_marked_but_not_of_attacks_that_hardly_flip():
-    def column(text):
-        rows = re.findall(r"<tr>.*?</tr>", text.split("<tbody>")[1])
-        return [re.findall(r'<td class="best">([^<]*)', row) for row in rows]
-
-    many = [record("many", n, n < 4, size=20) for n in range(4)]
-    few = [record("few", n, n < 1, size=5) for n in range(4)]
-    first, second = column(attacks_table({"many": many, "few": few}))
-    assert "100.0 %" in first and not second
-    assert not any(column(attacks_table({"many": many, "same": many})))
-
-
-def test_cases_are_the_least_the_middle_and_the_largest_norm():
-    records = [record("a", n, True, size=4 + n, clip_file="x") for n in (3, 0, 4, 1, 2)]
-    chosen = [(title, found["id"]) for title, found in choose_cases(records)]
-    assert chosen == [("best", "clip-0"), ("median", "clip-2"), ("worst", "clip-4")]
-    assert [title for title, _ in choose_cases(records[:2])] == ["best", "worst"]
-    assert [title for title, _ in choose_cases(records[:1])] == ["only"]
-
-
-def test_the_difference_is_amplified_around_grey_without_overflow():
-    clean, clip = clips(0, 40)
-    frames, gain = triple(clean, clip)
-    assert gain == 3 and frames.shape == (T, SIDE, 3 * SIDE + 8, 3)
-    assert (
-        frames[1, 0, -SIDE:][:8].tolist() == [[248] * 3] * 8 and (frames[0, :, -SIDE:] == 128).all()
-    )
-    assert triple(clean, clean)[0][0, 0, -1].tolist() == [128] * 3
-
-
-def test_maps_average_what_is_there():
-    clean, clip = clips(0, 14)
-    cells = change_map(clean, clip)
-    assert (
-        cells.shape == (T, 7, 7) and cells[1, 0, 0] == 14 and cells[1, 0, 2] == cells[0].max() == 0
-    )
-    one, two = np.array([[[1.0, np.nan]]]), np.array([[[3.0, np.nan]]])
-    assert average([one, two, np.zeros((2, 5, 5))]).tolist()[0][0][0] == 2
-    assert np.isnan(average([one, two])[0, 0, 1]) and average([]) is None
-
-
-def test_markup_escapes_all_but_markup():
-    assert tag("b", "<&>", class_='"x"', hidden=True, lang=None) == (
-        '<b class="&quot;x&quot;" hidden>&lt;&amp;&gt;</b>'
-    )
-    assert join(["<", Markup("<i>")]) == "&lt;<i>"
-    assert "<th>a</th><td>&lt;b</td>" in table([], [["a", "<b"]])

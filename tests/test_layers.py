@@ -20,16 +20,17 @@ ALLOWED = {
     "envs.cache_folder": [],
     "envs.impostor": [],
     "envs.text_file": ["envs.impostor"],
+    "envs.h264": ["envs.clip"],
     "envs.distortions": ["envs.clip"],
     "envs.datasets": [
         *("envs.clip", "envs.cache_folder", "envs.impostor", "envs.text_file"),
         "envs.victims.labels",  # class names, which a list of clips may number
     ],
     "envs.victims": [
-        *("envs.clip", "envs.cache_folder", "envs.impostor", "envs.text_file"),
+        *("envs.clip", "envs.cache_folder", "envs.h264", "envs.impostor", "envs.text_file"),
         *("envs.distortions", "envs.datasets"),
     ],
-    "envs.metrics": ["envs.clip", "envs.victims"],
+    "envs.metrics": ["envs.clip", "envs.text_file", "envs.victims"],
     "envs.game": [
         *("envs.clip", "envs.cache_folder", "envs.distortions", "envs.datasets", "envs.victims"),
         "envs.metrics",
@@ -43,13 +44,14 @@ ALLOWED = {
     "agents.report": ["agents.core", "agents.video", "agents.attacks.base"],
     "agents.setup": ["agents.core", "agents.policy", "agents.attacks.base"],
     "agents.configs": ["agents.core", "agents.setup"],
+    "agents.cluster": ["agents.core", "agents.setup"],
     "agents.evaluation": [
         *("agents.core", "agents.setup", "agents.attacks", "agents.video", "agents.report"),
-        "agents.training.ray_start",  # the workers know Ray
+        "agents.cluster",  # for the workers
     ],
     "agents.training": [
         *("agents.core", "agents.policy", "agents.setup", "agents.attacks", "agents.report"),
-        "agents.evaluation",
+        *("agents.cluster", "agents.evaluation"),
     ],
     "agents.audit": [
         *("agents.core", "agents.configs", "agents.setup", "agents.report"),
@@ -62,7 +64,7 @@ ALLOWED = {
 }
 # `python -m video_attack.agents.verify` and the like: doors that know only their command.
 DOORS = {f"agents.{name}" for name in ("verify", "transfer", "tables", "finetune", "leaderboard")}
-RAY = ("agents.training", "agents.evaluation.workers", "agents.setup.remote_victim")
+RAY = ("agents.cluster", "agents.training", "agents.evaluation.workers")
 HYDRA = ("agents.configs", "agents.commands", "agents.audit.transfer")
 
 

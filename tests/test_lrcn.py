@@ -30,7 +30,7 @@ def test_the_size_is_that_of_the_keras_network_with_a_second_bias() -> None:
 
 
 def test_it_asks_for_whole_pictures_in_steps(victim) -> None:
-    assert victim.sampling == Sampling(20, 64, None, 2, "steps")
+    assert victim.sampling == Sampling(20, 64, None, 1, "steps")
     assert len(victim.classes) == 50
 
 

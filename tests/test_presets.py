@@ -37,10 +37,25 @@ distortion: {severity: 2, boxes: 9}
 env: {budget: 12, reward: {query: 0.5}}
 """
 MORE = {
-    "train": "queries: 98\nkeep: 5\nalgo: {lr: 0.5}\ncluster: {runners: 3}\nvalidation: {every: 4}\n",
+    "train": "queries: 98\nkeep_checkpoints: 5\nalgo: {lr: 0.5}\ncluster: {runners: 3}\n"
+    "validation: {every: 4}\n",
     "evaluate": "checkpoint: null\nfile_check: false\nbound: {eps: 4}\ncodec_in_loop: 'h264:9'\n"
                 "attacks: {marl: {greedy: true}}\n",
 }  # fmt: skip
+
+
+FINETUNE = """# @package _global_
+defaults:
+  - override /model: r3d
+  - override /dataset: folder
+seed: 7
+layers: all
+epochs: 3
+lr: 0.5
+classes: [a, b]
+dataset: {root: there, cache_mb: 3, cut: {stride: 4}}
+model: {weights: null, size: 40, name: mine}
+"""
 
 
 def differences(wanted: Any, found: Any, path: str = "") -> list[str]:
@@ -67,6 +82,17 @@ def test_every_key_of_a_preset_holds_on_every_level(tmp_path: Path, command: str
         own = yaml.safe_load((CONF / group / f"{choice}.yaml").read_text())["_target_"]
         assert found[group]["_target_"] == own
     assert composed(command, *given, "seed=8", "env.budget=13")["seed"] == 8
+
+
+def test_every_key_of_a_preset_holds_in_a_fine_tuning_too(tmp_path: Path) -> None:
+    """In which data set and model have no default."""
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment/mine.yaml").write_text(FINETUNE)
+    given = [f"hydra.searchpath=[file://{tmp_path}]", "experiment=mine"]
+    found, wanted = composed("finetune", *given), yaml.safe_load(FINETUNE)
+    assert differences({k: v for k, v in wanted.items() if k != "defaults"}, found) == []
+    assert found["model"]["net"] == "r3d_18" and "folder" in found["dataset"]["_target_"]
+    assert composed("finetune", *given, "model.size=41")["model"]["size"] == 41
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 from shells import ROOT, command, descendants, environment, lives
 
+from video_attack.agents.cluster.ray_guard import marked
+from video_attack.agents.cluster.ray_start import start_ray
 from video_attack.agents.core.errors import ConfigError
-from video_attack.agents.training.ray_guard import marked
-from video_attack.agents.training.ray_start import start_ray
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks into /proc")
 ASK = (
@@ -36,7 +36,7 @@ def test_the_guard_kills_what_is_marked_and_nothing_else() -> None:
         subprocess.Popen(sleep, env={**os.environ, "GUARD_TEST": value}) for value in ("a", "ab")
     )
     guard = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(ROOT / "agents/training/ray_guard.py"), "GUARD_TEST=a"],
+        [sys.executable, "-I", "-S", str(ROOT / "agents/cluster/ray_guard.py"), "GUARD_TEST=a"],
         stdin=subprocess.PIPE,
     )
     try:

@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from tests.custom_models import KEYS, SCALE, example, net, smooth_clips
+from tests.endpoints import CLIPS, good, says
+from tests.endpoints import victim as endpoint
 from tests.http_servers import answer, serve
-from tests.test_endpoint import CLIPS, good, says
-from tests.test_endpoint import victim as endpoint
 from tests.videos import greys, write
 from video_attack.envs.clip import Frames, Sampling
 from video_attack.envs.datasets.base import BadClipError, DatasetError

@@ -16,9 +16,9 @@ import pytest
 import ray
 from shells import ROOT, command, descendants, lives, run
 
+from video_attack.agents.cluster.ray_start import need
 from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.evaluation.workers import check_workers
-from video_attack.agents.training.ray_start import need
 from video_attack.agents.training.rllib_workers import check_cluster, iteration
 from video_attack.envs.victims.base import VictimError
 

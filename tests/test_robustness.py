@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 from toys import BrightnessVictim, QuadrantClips, QuadrantVictim, TornClips, brighten
 
-from video_attack.agents.attacks.base import ThreatModel
-from video_attack.agents.attacks.no_attack import NoAttack
-from video_attack.agents.evaluation.corruptions import classify_clips, describe, measure
+from video_attack.agents.evaluation.corruptions import (
+    CorruptionRobustness,
+    classify_clips,
+    describe,
+    measure,
+)
 from video_attack.agents.report.figures.confusion import (
     confused_pairs,
     confusion,
@@ -186,11 +189,10 @@ def test_a_confusion_of_nothing_is_refused(tmp_path):
 
 
 def test_severities_are_one_to_five_each_once():
-    rules = ThreatModel(GameConfig(), lighten, severity=5, classes=3, frames=8)
-    assert NoAttack(rules, severities=[5, 1]).severities == (1, 5)
+    assert CorruptionRobustness(severities=[5, 1]).severities == (1, 5)
     for wrong in ([0, 1], [6], [2, 2]):
         with pytest.raises(ValueError, match="from 1 to 5, each once"):
-            NoAttack(rules, severities=wrong)
+            CorruptionRobustness(severities=wrong)
 
 
 def test_tables_align_or_are_markdown():

@@ -14,7 +14,7 @@ import torch
 import yaml
 
 from tests.commands import ROOT, a_run, composed
-from tests.test_html_report import make_run, record
+from tests.report_runs import make_run, record
 from tests.toys import brighten, fresh_policy
 from video_attack.agents.attacks.base import ThreatModel
 from video_attack.agents.attacks.play.marl import Marl

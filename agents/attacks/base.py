@@ -6,24 +6,25 @@ and decides, so that no attack can cheat.
 
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from video_attack.agents.attacks.cleanup import changed_cells, clean_up
+from video_attack.agents.attacks.queries import Queries
 from video_attack.envs.clip import Clip, Frames
 from video_attack.envs.game.bound import Bound, BoundConfig
 from video_attack.envs.game.config import GameConfig
-from video_attack.envs.game.episode import choose_goal, open_ledger
+from video_attack.envs.game.episode import choose_goal
 from video_attack.envs.game.ledger import BudgetExhausted, Ledger, QueryCoroutine, run_batched
+from video_attack.envs.game.opening import open_clip
 from video_attack.envs.game.palette import Distort, distorted_variants
-from video_attack.envs.game.threat import Goal
 from video_attack.envs.metrics.norms import sizes
-from video_attack.envs.victims.base import Scores, Victim
+from video_attack.envs.victims.base import Victim
 
-Proposals = Generator[Frames, Scores, None]
+Proposals = Queries[None]
 
 
 @dataclass(frozen=True)
@@ -141,11 +142,9 @@ class Attack(ABC):
         rng = np.random.default_rng([seed, zlib.crc32(clip.id.encode())])
         game = self.threat_model.game
         goal = choose_goal(clip.label, self.threat_model.classes, game.target, rng)
-        goal = replace(goal, beyond=self.threat_model.margin) if goal else None
-        ledger = open_ledger(clip, goal or Goal(clip.label), game, victim)
-        clean = (yield ledger, clip.frames[None])[0]
-        assert ledger.clean_scores is not None  # judged with the answer just above
-        if goal is None or int(np.argmax(ledger.clean_scores)) != clip.label:
+        margin = self.threat_model.margin
+        ledger, clean, right = yield from open_clip(clip, goal, game, victim, margin)
+        if goal is None or not right:
             return AttackResult(False, ledger, {})
         task = self._task(ledger, clean, rng)
         yield from self._hold(task, self.moves(task), self.shrinks)

@@ -2,19 +2,17 @@
 
 import heapq
 import itertools
-from collections.abc import Generator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from video_attack.agents.attacks.queries import Queries
 from video_attack.envs.clip import Frames
 from video_attack.envs.game.bound import Bound
 from video_attack.envs.game.ledger import Ledger
 from video_attack.envs.game.observation import cell_means
-from video_attack.envs.victims.base import Scores
 
 Change = NDArray[np.int16]  # (T, H, W, 3), levels against the clean clip
-Step = Generator[Frames, Scores, Change]
 Box = tuple[slice, ...]  # frames, rows and columns
 
 LEAST = 4  # pixels a side; smaller boxes of one frame are not cut any further
@@ -23,9 +21,7 @@ HALVINGS = 5  # of the line to the clean clip: to 1/32 of the change
 ROUND = 64  # queries for boxes before the line is searched again
 
 
-def clean_up(
-    ledger: Ledger, bound: Bound, rng: np.random.Generator
-) -> Generator[Frames, Scores, None]:
+def clean_up(ledger: Ledger, bound: Bound, rng: np.random.Generator) -> Queries[None]:
     """Undo and weaken boxes of space-time from coarse to fine, search the line, and again.
 
     Starts from the best success and keeps what is still one. No value ever moves away from the clean
@@ -65,13 +61,13 @@ class _Search:
         self.passes = 0
         self.numbers = itertools.count()  # heaps break ties by them
 
-    def holds(self, change: Change) -> Generator[Frames, Scores, bool]:
+    def holds(self, change: Change) -> Queries[bool]:
         """Ask whether a change is a success."""
         self.asked += 1
         answers = yield (self.bound.clean + change).astype(np.uint8)[None]
         return len(answers) > 0 and self.ledger.goal.reached(answers[0])
 
-    def boxes(self, change: Change) -> Step:
+    def boxes(self, change: Change) -> Queries[Change]:
         """Some queries for the boxes that are waiting; all of the clip where none is."""
         if not self.waiting:
             self.passes += 1
@@ -89,7 +85,7 @@ class _Search:
                 self._cut(change, box)
         return change
 
-    def line(self, change: Change) -> Step:
+    def line(self, change: Change) -> Queries[Change]:
         """The least share of the change that holds, as far as bisection finds it."""
         low, high = 0.0, 1.0
         best = change

@@ -5,7 +5,6 @@ named with --first) is set against each other one.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +15,9 @@ from video_attack.agents.report.compare import compare
 from video_attack.agents.report.table import format_table, row
 from video_attack.agents.report.trade import trade_tables
 from video_attack.envs.metrics.hints import hints
+from video_attack.envs.metrics.record import RecordError, read_records
 from video_attack.envs.metrics.summary import in_clip_order
 from video_attack.envs.metrics.trade import NORMS
-from video_attack.envs.text_file import read_text
 
 
 def read(files: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
@@ -29,14 +28,13 @@ def read(files: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for file in files:
-        for number, line in enumerate(read_text(file).splitlines(), start=1):
-            try:
-                record = json.loads(line)
+        try:
+            for record in read_records(file):
                 found.setdefault(record["attack"], {})[record["id"]] = record
-            except (json.JSONDecodeError, KeyError, TypeError) as error:
-                raise ValueError(
-                    f"{file}, line {number} is no record of a clip: give a run's records.jsonl"
-                ) from error
+        except RecordError as error:
+            raise ValueError(
+                f"{file}, line {error.number} is no record of a clip: give a run's records.jsonl"
+            ) from error
     if not found:
         raise ValueError("the files hold no record: give a run's records.jsonl")
     return {name: in_clip_order(records.values()) for name, records in found.items()}

@@ -5,9 +5,8 @@ writes transfer.txt and transfer.md into the run's folder. Takes the keys of `mo
 model of your own is found by `hydra.searchpath=[file:///its/conf]`.
 """
 
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,8 @@ from video_attack.agents.report.layout import lay_out
 from video_attack.agents.report.run_files import read_clip
 from video_attack.agents.setup.attack_setup import make_victim
 from video_attack.envs.metrics.rates import clopper_pearson
+from video_attack.envs.metrics.record import Record, read_records
 from video_attack.envs.victims.base import Victim
-
-Record = Mapping[str, Any]
 
 
 def transfer(folder: Path, records: Sequence[Record], victim: Victim) -> tuple[int, int, int]:
@@ -74,8 +72,7 @@ def table(folder: Path, victim: Victim, markdown: bool = False) -> str:
         ConfigError: the folder holds no record of a success.
     """
     path = folder / "records.jsonl"
-    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-    records = [json.loads(line) for line in lines if line.endswith("\n")]
+    records = list(read_records(path, torn=True)) if path.exists() else []
     if not any(record.get("clip_file") for record in records):
         raise ConfigError(f"{folder} has no clip to show: name the folder of an evaluation")
     rows = [["attack", "successes", "shown", "fooled", "transfer rate [95 % interval]"]]

@@ -7,7 +7,6 @@ made them: no ledger, no attack, no metric. Exits with 1 when anything disagrees
 
 import argparse
 import itertools
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,13 +19,13 @@ import yaml
 from numpy.typing import NDArray
 
 from video_attack.agents.core.errors import USER_ERRORS
+from video_attack.agents.core.renamed import refuse_old_keys
 from video_attack.agents.core.trust import inside, vet
 from video_attack.agents.evaluation.codec_in_loop import parse_codec
 from video_attack.agents.setup.attack_setup import make_victim
-from video_attack.envs.text_file import read_text
+from video_attack.envs.metrics.record import Record, read_records
 from video_attack.envs.victims.base import Victim
 
-Record = Mapping[str, Any]
 Pictures = NDArray[np.uint8]
 TOLERANCE = 1e-6  # relative, of a norm: more than another order of summation can explain
 ROUNDED = 1e-5  # relative, of a norm in a curve, which has six digits
@@ -106,23 +105,6 @@ def verify(folder: Path, victim: Victim, config: Mapping[str, Any]) -> tuple[str
         numbers = [len(own), *(sum(r[k] for r in own) for k in ("attacked", "success")), verified]
         lines.append([attack, *map(str, numbers)])
     return align(lines), problems
-
-
-def read_records(path: Path) -> Iterator[Record]:
-    """One record a line.
-
-    Raises:
-        ValueError: a line is no record; its number is named.
-    """
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"line {number} of {path.name} is no JSON: {error.msg}") from error
-        missing = {"attack", "id", "attacked", "success"} - record.keys()
-        if missing:
-            raise ValueError(f"line {number} of {path.name} lacks {', '.join(sorted(missing))}")
-        yield record
 
 
 def disagreements(record: Record, asker: Asker, bound: Mapping[str, Any]) -> Iterator[str]:
@@ -250,6 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = yaml.safe_load((folder / "config.yaml").read_text())
         if not isinstance(config, dict) or not {"model", "defence"} <= config.keys():
             raise ValueError("config.yaml names no model and defence")
+        refuse_old_keys({"model": config["model"]}, folder / "config.yaml")
         if given.trust == "trust=false":
             for group in ("model", "defence"):
                 vet(group, config[group], folder / "config.yaml")

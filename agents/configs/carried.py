@@ -14,6 +14,7 @@ import yaml
 from hydra.core.config_store import ConfigStore
 
 from video_attack.agents.core.errors import CheckpointError
+from video_attack.agents.core.renamed import refuse_old_keys
 from video_attack.agents.core.trust import vet
 
 log = logging.getLogger(__name__)
@@ -121,6 +122,7 @@ def read_settings(checkpoint: str) -> tuple[Path, dict[str, Any]]:
         isinstance(values.get(group, {}), dict) for group in CARRIED
     ):
         raise CheckpointError(f"{file} is no configuration of a run: name the folder of one")
+    refuse_old_keys({group: values[group] for group in CARRIED if group in values}, file)
     return file, values
 
 

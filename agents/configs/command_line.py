@@ -30,6 +30,7 @@ from video_attack.agents.core.errors import (
     in_words,
 )
 from video_attack.agents.core.files import write_whole
+from video_attack.agents.core.renamed import refuse_old_keys
 from video_attack.agents.setup.attack_setup import check_setup
 from video_attack.envs.datasets.base import DatasetError
 from video_attack.envs.victims.base import VictimError
@@ -98,6 +99,7 @@ def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
         raise CheckpointError(f"{folder} holds no run: start without resume=true")
     if there and plain.get("resume"):
         before = yaml.safe_load(record.read_text())
+        refuse_old_keys(before, record)
         refuse_changes(plain, before)
         now, then = (part.get("attacks") or {} for part in (plain, before))
         both = {**now, **{name: keys for name, keys in then.items() if name not in now}}

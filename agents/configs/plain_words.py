@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, ValidationError
 
 from video_attack.agents.configs.carried import NAME
+from video_attack.agents.core.renamed import told
 
 NOISE = re.compile(
     r"^\s*(full_key|object_type|reference_type|See https?|Search path|\tprovider)\b.*"
@@ -57,7 +58,7 @@ def _of_a_key(error: OmegaConfBaseException, outer: BaseException) -> str:
     key, parent = error.full_key or str(error.key), error.parent_node
     if isinstance(parent, DictConfig) and error.key not in parent and not _interpolated(error):
         allowed = ", ".join(sorted(map(str, parent.keys())))
-        return f"unknown key {key!r}; allowed here: {allowed}"
+        return f"unknown key {key!r}; allowed here: {allowed}{told(key)}"
     given = re.search(r"Error merging override (.*)", str(outer))
     what = given[1].lstrip("+") if given else key
     reason = _first_line(str(error.msg))

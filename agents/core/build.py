@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from video_attack.agents.core.errors import USER_ERRORS, ConfigError
+from video_attack.agents.core.renamed import told
 from video_attack.envs.game.palette import Distort
 
 WHOLE = (int, int | None, "int", "int | None")  # annotations, which some modules keep as text
@@ -114,11 +115,12 @@ def build(group: str, config: Mapping[str, Any], *args: Any, **given: Any) -> An
     target = locate(config["_target_"])
     parameters = accepted(target)
     if parameters is not None:
-        unknown = [key for key in own if key not in parameters]
+        unknown = [key for key in own if key not in parameters or key in given]
         if unknown:
             allowed = ", ".join(key for key in parameters if key not in given) or "none"
             raise ConfigError(
                 f"{group}.{unknown[0]}: {config['_target_']} takes no such argument; allowed: {allowed}"
+                f"{told(f'{group}.{unknown[0]}')}"
             )
     own = whole_numbers_whole(target, own)
     if inspect.isclass(target):

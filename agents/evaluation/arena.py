@@ -10,17 +10,18 @@ from video_attack.agents.core.build import locate
 from video_attack.agents.core.errors import AttackError, ConfigError
 from video_attack.agents.core.progress import Progress
 from video_attack.agents.evaluation.codec_in_loop import parse_codec
-from video_attack.agents.evaluation.records import Record, make_record
+from video_attack.agents.evaluation.records import make_record
 from video_attack.agents.setup.attack_setup import AttackSetup
 from video_attack.agents.video.codec_check import check_files
 from video_attack.envs.clip import Clip
 from video_attack.envs.datasets.base import BadClipError, ClipDataset, DatasetError, Split
 from video_attack.envs.game.ledger import BudgetExhausted
 from video_attack.envs.metrics.perceptual import Lpips
+from video_attack.envs.metrics.record import Draft
 from video_attack.envs.victims.base import Victim
 
 log = logging.getLogger(__name__)
-Outcome = tuple[Record, AttackResult]
+Outcome = tuple[Draft, AttackResult]
 
 
 class Contender(Attack):
@@ -144,7 +145,7 @@ def outcomes(
         yield record, result
 
 
-def checked(setup: AttackSetup, result: AttackResult) -> Record:
+def checked(setup: AttackSetup, result: AttackResult) -> Draft:
     """What the victim says of a success after it was written to files and read again."""
     ledger = result.ledger
     assert ledger.best is not None  # a success
@@ -172,7 +173,7 @@ def readable(dataset: ClipDataset, indices: Iterable[int]) -> Iterator[tuple[int
 
 def attack_clips(
     attack: Attack, setup: AttackSetup, split: Split, clips: int, *, seed: int, width: int
-) -> list[Record]:
+) -> list[Draft]:
     """Records of the first `clips` clips of a split (0 = all), in their order, whatever the width.
 
     Raises:
@@ -189,7 +190,7 @@ def attack_clips(
 
 
 def watch(
-    found: Iterable[Outcome], name: str, total: int, before: list[Record], leave: bool = False
+    found: Iterable[Outcome], name: str, total: int, before: list[Draft], leave: bool = False
 ) -> Iterator[Outcome]:
     """Pass outcomes on beside a bar with the success so far, the queries and their rate.
 

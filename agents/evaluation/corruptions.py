@@ -1,20 +1,22 @@
 """Robustness without an attacker: accuracy on clean clips and under the plain distortion."""
 
 import json
-import logging
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from video_attack.agents.core.build import build, locate
 from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.core.files import write_whole
 from video_attack.agents.core.progress import Progress
 from video_attack.agents.report.figures.confusion import confusion_picture
 from video_attack.agents.report.figures.robustness import (
+    Classified,
     clean_confusion,
     robustness_picture,
     tables,
@@ -22,23 +24,47 @@ from video_attack.agents.report.figures.robustness import (
 from video_attack.agents.setup.attack_setup import AttackSetup
 from video_attack.envs.clip import Clip, Frames
 from video_attack.envs.datasets.base import DatasetError, load_clips
-from video_attack.envs.game.ledger import Ledger, QueryCoroutine, run_batched
-from video_attack.envs.game.mask import perturbation_norm
+from video_attack.envs.game.ledger import QueryCoroutine, run_batched
+from video_attack.envs.game.opening import open_clip
 from video_attack.envs.game.palette import distorted_variants
-from video_attack.envs.game.threat import Goal
 from video_attack.envs.metrics.doubts import doubts
 from video_attack.envs.victims.base import Victim
-
-log = logging.getLogger(__name__)
-Record = dict[str, Any]
 
 TOP = 5
 SHOWN_CLASSES = 20  # a table by class that is longer goes into the files only
 
 
+class CorruptionRobustness:
+    """What `attack=none` names: no attack, but a measurement in its place.
+
+    Args:
+        severities: of the distortion, which is put on whole clips; none of them means clean only.
+
+    Raises:
+        ValueError: a severity that is not 1 to 5, or one given twice.
+    """
+
+    name = "none"
+
+    def __init__(self, *, severities: Sequence[int] = (1, 2, 3, 4, 5)) -> None:
+        if len(set(severities)) != len(severities) or not set(severities) <= {1, 2, 3, 4, 5}:
+            raise ValueError(f"severities={list(severities)}: choose from 1 to 5, each once")
+        self.severities = tuple(sorted(severities))
+
+
+def asked_for(config: Mapping[str, Any]) -> CorruptionRobustness | None:
+    """The measurement, where a run names it in place of its attacks."""
+    chosen = [config.get("attack"), *(config.get("attacks") or {}).values()]
+    for keys in chosen:
+        if keys and locate(keys["_target_"]) is CorruptionRobustness:
+            found: CorruptionRobustness = build("attack", keys)
+            return found
+    return None
+
+
 def measure(
     severities: Sequence[int], setup: AttackSetup, config: Mapping[str, Any], folder: Path
-) -> list[Record]:
+) -> list[Classified]:
     """Classify test clips clean and at each severity; write records, tables and pictures.
 
     Args:
@@ -87,7 +113,7 @@ def measure(
 
 def classify_clips(
     severities: Sequence[int], setup: AttackSetup, config: Mapping[str, Any]
-) -> Iterator[Record]:
+) -> Iterator[Classified]:
     """Records of the first `clips` test clips, in their order, `side_by_side` in a victim call."""
     dataset = setup.dataset("test")
     count = min(config["clips"] or len(dataset), len(dataset))
@@ -112,17 +138,14 @@ def classify_clips(
 
 def _coroutine(
     clip: Clip, severities: Sequence[int], setup: AttackSetup, seed: int
-) -> QueryCoroutine[Record]:
+) -> QueryCoroutine[Classified]:
     """One clip's queries, one after the other: clean, then each severity."""
     victim = setup.victim
-    ledger = Ledger(
-        clip, Goal(clip.label), 1 + len(severities), norm=perturbation_norm,
-        feedback=victim.feedback, top_k=victim.top_k,
-    )  # fmt: skip
-    answers = []
-    for severity in (0, *severities):
-        frames = clip.frames if severity == 0 else _distorted(clip, severity, setup, seed)
-        scores = (yield ledger, frames[None])[0]
+    game = replace(setup.game, budget=1 + len(severities))
+    ledger, scores, _ = yield from open_clip(clip, None, game, victim)
+    answers = [{"severity": 0, **describe(scores, clip.label, victim)}]
+    for severity in severities:
+        scores = (yield ledger, _distorted(clip, severity, setup, seed)[None])[0]
         answers.append({"severity": severity, **describe(scores, clip.label, victim)})
     return {
         "id": clip.id,

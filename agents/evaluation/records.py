@@ -15,14 +15,13 @@ from video_attack.agents.setup.attack_setup import AttackSetup
 from video_attack.envs.metrics.norms import norms
 from video_attack.envs.metrics.perceptual import Lpips
 from video_attack.envs.metrics.quality import psnr, psnr_clip, ssim
+from video_attack.envs.metrics.record import Draft, Record, read_records
 from video_attack.envs.metrics.temporal import warping_error
-
-Record = dict[str, Any]
 
 
 def make_record(
     name: str, setup: AttackSetup, result: AttackResult, seed: int, lpips: Lpips | None = None
-) -> Record:
+) -> Draft:
     """The raw record of one clip, plain values only; with `lpips`, a success has that distance too.
 
     Besides what `video_attack.envs.metrics.summary` says, it has
@@ -36,7 +35,7 @@ def make_record(
     ledger = result.ledger
     success = result.attacked and ledger.best is not None
     assert ledger.clean_scores is not None  # every attack begins with the clean query
-    record: Record = {
+    record: Draft = {
         "attack": name,
         "id": ledger.clip.id,
         "label": ledger.clip.label,
@@ -92,11 +91,11 @@ class RecordFile:
         lines = path.read_text().splitlines(keepends=True) if resume and path.exists() else []
         kept = [line for line in lines if line.endswith("\n")]
         write_whole(path, "".join(kept).encode())
-        self.records: list[Record] = [json.loads(line) for line in kept]
+        self.records: list[Draft] = list(read_records(path))
         self._path = path
         self._file = path.open("a")
 
-    def add(self, record: Record) -> None:
+    def add(self, record: Draft) -> None:
         """Append one line; it outlives whatever happens to the process afterwards."""
         self._file.write(json.dumps(record) + "\n")
         self._file.flush()
@@ -116,7 +115,7 @@ class RecordFile:
         write_whole(self._path, "".join(lines).encode())
         self._file = self._path.open("a")
 
-    def of(self, attack: str, clips: int) -> list[Record]:
+    def of(self, attack: str, clips: int) -> list[Draft]:
         """An attack's records of the first `clips` clips of the data set, in its order."""
         found = [r for r in self.records if r["attack"] == attack and r["index"] < clips]
         return sorted(found, key=lambda record: int(record["index"]))
@@ -155,8 +154,8 @@ def _short(figure: float) -> float:
     return float(f"{figure:.6g}")
 
 
-def _flat(record: Mapping[str, Any]) -> Record:
-    flat: Record = {}
+def _flat(record: Mapping[str, Any]) -> Draft:
+    flat: Draft = {}
     for key, value in record.items():
         if isinstance(value, Mapping):
             flat |= {f"{key}.{name}": inner for name, inner in value.items()}

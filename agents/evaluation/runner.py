@@ -10,7 +10,7 @@ from video_attack.agents.attacks.base import Attack, AttackResult
 from video_attack.agents.core.errors import USER_ERRORS, AttackError, IncompleteError
 from video_attack.agents.core.files import write_whole
 from video_attack.agents.evaluation.arena import Contender, watch
-from video_attack.agents.evaluation.records import Record, RecordFile, write_csv
+from video_attack.agents.evaluation.records import RecordFile, write_csv
 from video_attack.agents.evaluation.workers import LocalRunner, ParallelRunner, check_workers
 from video_attack.agents.report.clips import keep_files
 from video_attack.agents.report.compare import compare
@@ -23,6 +23,7 @@ from video_attack.agents.setup.attack_setup import AttackSetup, build_lpips
 from video_attack.envs.datasets.base import DatasetError
 from video_attack.envs.metrics.doubts import doubts
 from video_attack.envs.metrics.hints import hints
+from video_attack.envs.metrics.record import Draft
 from video_attack.envs.metrics.summary import success_curve
 from video_attack.envs.metrics.trade import FOLLOWED
 
@@ -38,7 +39,7 @@ def evaluate(
     folder: Path,
     *,
     resume: bool = False,
-) -> dict[str, list[Record]]:
+) -> dict[str, list[Draft]]:
     """Run attacks on the same test clips with the same seeds; write records, files and the report.
 
     Args:
@@ -117,7 +118,7 @@ def evaluate(
 
 
 def keep(
-    record: Record,
+    record: Draft,
     result: AttackResult,
     kept: RecordFile,
     setup: AttackSetup,
@@ -135,7 +136,7 @@ def keep(
     kept.add(record)
 
 
-def report(found: Mapping[str, list[Record]], setup: AttackSetup, folder: Path) -> None:
+def report(found: Mapping[str, list[Draft]], setup: AttackSetup, folder: Path) -> None:
     """Write and print what the records say: curves, tables, comparisons."""
     found = {name: records for name, records in found.items() if records}
     write_csv(folder / "records.csv", [record for records in found.values() for record in records])
@@ -158,7 +159,7 @@ def report(found: Mapping[str, list[Record]], setup: AttackSetup, folder: Path) 
     print(*parts, f"records, tables, clips: {folder}\nto look at: {page}", sep="\n\n")
 
 
-def left_out(records: Sequence[Record]) -> str:
+def left_out(records: Sequence[Draft]) -> str:
     """One line: how many clips were not attacked, and why."""
     wrong = sum(not record["clean_right"] for record in records)
     there = sum(record["clean_right"] and not record["attacked"] for record in records)

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
+from video_attack.agents.cluster.ray_start import LOCAL, need, start_ray, stop_ray
 from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.evaluation.arena import Contender, Outcome, contenders, outcomes
 from video_attack.agents.setup.attack_setup import AttackSetup, build_setup
-from video_attack.agents.training.ray_start import LOCAL, need, start_ray, stop_ray
 from video_attack.envs.metrics.perceptual import Lpips
 from video_attack.envs.victims.base import VictimError
 

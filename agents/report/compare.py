@@ -1,17 +1,16 @@
 """The first attack against each other one, on the same clips."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from video_attack.agents.report.layout import lay_out
 from video_attack.envs.metrics.rates import paired_bootstrap_difference, paired_bootstrap_ratio
+from video_attack.envs.metrics.record import Found, Record
 from video_attack.envs.metrics.summary import spent
 
-Record = Mapping[str, Any]
 Pair = tuple[Record, Record]
 
 
-def compare(found: Mapping[str, Sequence[Record]], markdown: bool = False) -> list[str]:
+def compare(found: Found, markdown: bool = False) -> list[str]:
     """A table of differences and ratios with paired bootstrap 95 % intervals over clips.
 
     ASR and AQ are over all clips that both attacked, failures at the full budget; L2 over those

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from video_attack.agents.core.trust import inside
 from video_attack.envs.clip import Frames
+from video_attack.envs.metrics.record import Draft, Record, read_records
 from video_attack.envs.metrics.summary import CHECKS, MEANS, in_clip_order
 
-Record = dict[str, Any]
 Notes = Mapping[str, NDArray[np.float32]]
 
 
@@ -35,7 +35,7 @@ class Run:
     config: Mapping[str, Any]
     config_text: str
     origin: Mapping[str, Any]
-    records: Mapping[str, list[Record]]
+    records: Mapping[str, list[Draft]]
 
     def clips(self, record: Record) -> tuple[Frames, Frames] | None:
         """The clean and the adversarial clip, uint8 (T, H, W, 3); None where a file is missing."""
@@ -76,11 +76,10 @@ def read_run(folder: Path) -> Run:
     """
     text = _text(folder / "config.yaml")
     config = yaml.safe_load(text) or {}
-    found: dict[str, dict[str, Record]] = {name: {} for name in config.get("attacks") or {}}
-    for line in _text(folder / "records.jsonl").splitlines(keepends=True):
-        if line.endswith("\n") and line.strip():  # a killed run may leave half a line
-            record = _whole(json.loads(line))
-            found.setdefault(record["attack"], {})[record["id"]] = record
+    found: dict[str, dict[str, Draft]] = {name: {} for name in config.get("attacks") or {}}
+    path = folder / "records.jsonl"
+    for record in read_records(path, torn=True) if path.is_file() else ():
+        found.setdefault(record["attack"], {})[record["id"]] = _whole(record)
     records = {name: in_clip_order(of.values()) for name, of in found.items() if of}
     if not records:
         raise FileNotFoundError(
@@ -101,7 +100,7 @@ def _text(path: Path) -> str:
     return path.read_text() if path.is_file() else ""
 
 
-def _whole(record: Record) -> Record:
+def _whole(record: Draft) -> Draft:
     """A record with nan for the figures that it lacks, and its file checks as figures of its own."""
     record = record | (record.get("delivered") or {})
     if record["success"]:

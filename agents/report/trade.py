@@ -8,10 +8,10 @@ import numpy as np
 from video_attack.agents.report.layout import lay_out
 from video_attack.envs.metrics.curves import area_under, norm_curve
 from video_attack.envs.metrics.optimality import lead, standings
+from video_attack.envs.metrics.record import Found, Record
 from video_attack.envs.metrics.statement import TITLES
-from video_attack.envs.metrics.summary import Record, success_curve
+from video_attack.envs.metrics.summary import success_curve
 from video_attack.envs.metrics.trade import (
-    Found,
     curve,
     marks,
     median_curve,

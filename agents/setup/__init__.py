@@ -1,4 +1,4 @@
 """What is attacked, with what, under which rules, built from plain configuration.
 
-Imports core, policy and `attacks.base`; of Ray only the remote victim's client, on demand.
+Imports core, policy and `attacks.base`.
 """

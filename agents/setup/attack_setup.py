@@ -40,6 +40,11 @@ class AttackSetup:
     bound: BoundConfig = field(default_factory=BoundConfig)
     _datasets: dict[str, ClipDataset] = field(default_factory=dict)
 
+    @property
+    def margin(self) -> float:
+        """How far past the boundary a success must be, in nats."""
+        return float(self.config.get("margin") or 0.0)
+
     def dataset(self, split: Split) -> ClipDataset:
         """Clips of one split, cut as the victim needs them; the same object on every call."""
         if split not in self._datasets:
@@ -53,14 +58,14 @@ class AttackSetup:
         """The environment on one split; environments of one setup share its victim."""
         return VideoAttackEnv(
             self.victim, self.dataset(split), self.distort,
-            severity=self.severity, config=self.game, bound=self.bound,
+            severity=self.severity, config=self.game, bound=self.bound, margin=self.margin,
         )  # fmt: skip
 
     def threat_model(self) -> ThreatModel:
         """The rules for attacks."""
         return ThreatModel(
             self.game, self.distort, self.severity, len(self.victim.classes),
-            self.victim.sampling.frames, self.bound, self.config.get("margin") or 0.0,
+            self.victim.sampling.frames, self.bound, self.margin,
             bool(self.config.get("trust")),
         )  # fmt: skip
 
@@ -139,11 +144,11 @@ def check_setup(config: Mapping[str, Any]) -> None:
             locate(config[group]["_target_"])
 
 
-def build_setup(config: Mapping[str, Any]) -> AttackSetup:
-    """Build victim, distortion and rules from plain config groups."""
+def build_setup(config: Mapping[str, Any], victim: Victim | None = None) -> AttackSetup:
+    """Build victim, distortion and rules from plain config groups; a victim that is there is taken."""
     setup = AttackSetup(
         config=config,
-        victim=build_victim(config),
+        victim=victim or make_victim(config),
         distort=build_distort(config["distortion"]),
         severity=config["distortion"]["severity"],
         game=build_game(config["env"]),
@@ -175,15 +180,6 @@ def try_out(setup: AttackSetup) -> None:
         distorted_variants(setup.distort, black, setup.severity, game.variants, rng)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"the game cannot be played: {error}") from error
-
-
-def build_victim(config: Mapping[str, Any]) -> Victim:
-    """The victim in this process, or a handle to the one in a Ray actor (`cluster.victim=actor`)."""
-    if config.get("victim_actor"):
-        from video_attack.agents.setup.remote_victim import RemoteVictim
-
-        return RemoteVictim(config["victim_actor"])
-    return make_victim(config)
 
 
 def make_victim(config: Mapping[str, Any]) -> Victim:

@@ -1,4 +1,4 @@
-"""PPO on RLlib, and the victim's server for its workers.
+"""PPO on RLlib: the only room that knows it.
 
 Knows Ray; imports every room but audit, finetune and commands.
 """

@@ -31,13 +31,16 @@ class HomelessPPO(PPO):
         self._logdir = ""
 
 
-def ppo_config(config: dict[str, Any], frames: int, seed_salt: int) -> PPOConfig:
+def ppo_config(
+    config: dict[str, Any], frames: int, seed_salt: int, actor: str | None = None
+) -> PPOConfig:
     """RLlib's configuration from ours.
 
     Args:
         config: the plain training configuration (see agents/configs/schema.py).
         frames: frames of a clip.
         seed_salt: changes with every resume, so that no episode is played twice.
+        actor: name of the actor that the victim lives in; None: each process has its own.
     """
     algo, cluster = config["algo"], config["cluster"]
     game = config["env"]
@@ -49,8 +52,9 @@ def ppo_config(config: dict[str, Any], frames: int, seed_salt: int) -> PPOConfig
     context = {
         "setup": {
             key: config.get(key)
-            for key in ("dataset", "model", "defence", "distortion", "env", "bound", "victim_actor")
+            for key in ("dataset", "model", "defence", "distortion", "env", "bound")
         },
+        "victim_actor": actor,
         "central": algo["central"],
         "seed_salt": seed_salt,
         # Workers share the cores; with none, the main process has set its own number.

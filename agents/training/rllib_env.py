@@ -1,6 +1,7 @@
 """The game for RLlib: a thin wrapper, and a vector form that asks the victim once a step."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from ray.rllib.env.multi_agent_env import MultiAgentEnv
 from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
 from ray.rllib.env.vector.sync_vector_multi_agent_env import SyncVectorMultiAgentEnv
 
+from video_attack.agents.cluster.remote_victim import RemoteVictim
 from video_attack.agents.policy.sensitivity import Answer
 from video_attack.agents.setup.attack_setup import AttackSetup, build_setup
 from video_attack.envs.game.environment import VideoAttackEnv
@@ -168,6 +170,25 @@ class AttackVectorEnv(SyncVectorMultiAgentEnv):
             )
 
 
+_setups: list[AttackSetup] = []  # of this process, while runners are made in it
+
+
+@contextlib.contextmanager
+def shared(setup: AttackSetup) -> Iterator[None]:
+    """Runners that are made in this process meanwhile take this setup; else each builds its own."""
+    _setups.append(setup)
+    try:
+        yield
+    finally:
+        _setups.pop()
+
+
+def _built(context: Mapping[str, Any]) -> AttackSetup:
+    """The setup of a runner in a process of its own."""
+    actor = context["victim_actor"]
+    return build_setup(context["setup"], RemoteVictim(actor) if actor else None)
+
+
 class AttackEnvRunner(MultiAgentEnvRunner):
     """RLlib's env runner with our vector environment."""
 
@@ -176,7 +197,7 @@ class AttackEnvRunner(MultiAgentEnvRunner):
         context = self.config.env_config
         if context["threads"]:
             torch.set_num_threads(context["threads"])
-        setup = build_setup(context["setup"])
+        setup = _setups[-1] if _setups else _built(context)
         self.env = AttackVectorEnv(
             setup, self.config.num_envs_per_env_runner, context["central"], context["seed_salt"]
         )

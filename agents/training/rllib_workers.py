@@ -10,8 +10,8 @@ import torch
 from ray.exceptions import RayError
 from ray.rllib.algorithms.algorithm import Algorithm
 
+from video_attack.agents.cluster.ray_start import LOCAL, need
 from video_attack.agents.core.errors import ConfigError
-from video_attack.agents.training.ray_start import LOCAL, need
 from video_attack.envs.victims.base import VictimError
 
 log = logging.getLogger(__name__)

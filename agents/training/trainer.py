@@ -14,6 +14,9 @@ from tensorboardX import SummaryWriter
 
 from video_attack.agents.attacks.play.marl import Marl
 from video_attack.agents.attacks.play.random_moves import RandomMoves
+from video_attack.agents.cluster.ray_start import start_ray, stop_ray
+from video_attack.agents.cluster.remote_victim import RemoteVictim
+from video_attack.agents.cluster.victim_server import start_victim_actor
 from video_attack.agents.core import checkpoints
 from video_attack.agents.core.files import write_whole
 from video_attack.agents.core.progress import Progress
@@ -24,7 +27,7 @@ from video_attack.agents.policy.sensitivity import SensitivityTables
 from video_attack.agents.report.figures.pictures import learning_curve_picture
 from video_attack.agents.setup.attack_setup import AttackSetup, build_setup
 from video_attack.agents.training.ppo import ppo_config
-from video_attack.agents.training.ray_start import start_ray, stop_ray
+from video_attack.agents.training.rllib_env import shared
 from video_attack.agents.training.rllib_workers import check_cluster, iteration, need_room
 from video_attack.envs.datasets.base import DatasetError
 from video_attack.envs.game.episode import AGENTS
@@ -51,10 +54,12 @@ def train(config: dict[str, Any], run_dir: Path) -> Path:
     start_ray(cluster["address"], cluster["cpus"])
     try:
         need_room(cluster)
+        actor = None
         if setup is None:
-            place_victim(config)
-            setup = build_setup(config)
-        best = Trainer(config, setup, run_dir).run()
+            # The server lives as long as this handle to it.
+            actor, _server = place_victim(config)
+            setup = build_setup(config, RemoteVictim(actor))
+        best = Trainer(config, setup, run_dir, actor).run()
         if config["clips"]:
             threat_model = setup.threat_model()
             evaluate(
@@ -68,25 +73,29 @@ def train(config: dict[str, Any], run_dir: Path) -> Path:
     return best
 
 
-def place_victim(config: dict[str, Any]) -> None:
-    """Start the victim's actor and note its name in the configuration."""
-    from video_attack.agents.training.victim_server import start_victim_actor
-
-    config["victim_actor"] = f"victim-{uuid.uuid4().hex[:8]}"
-    gpus = config["cluster"]["victim_gpus"]
-    # Kept in the configuration, since a named actor dies with its last handle.
-    config["victim_handle"] = start_victim_actor(config, config["victim_actor"], gpus)
+def place_victim(config: dict[str, Any]) -> tuple[str, Any]:
+    """Start the victim's actor; its name, and the handle with whose end it ends."""
+    name = f"victim-{uuid.uuid4().hex[:8]}"
+    return name, start_victim_actor(config, name, config["cluster"]["victim_gpus"])
 
 
 class Trainer:
     """One training run.
+
+    Args:
+        config: the plain configuration.
+        setup: what is attacked; games that are played in this process share its victim.
+        run_dir: the run's folder.
+        actor: name of the actor that the victim lives in; None: each process has its own.
 
     Attributes:
         state: counters that go on after a resume: iteration, queries (of training),
             validation_queries, seconds, resumes.
     """
 
-    def __init__(self, config: dict[str, Any], setup: AttackSetup, run_dir: Path) -> None:
+    def __init__(
+        self, config: dict[str, Any], setup: AttackSetup, run_dir: Path, actor: str | None = None
+    ) -> None:
         self.config, self.setup, self.run_dir = config, setup, run_dir
         self.folder = run_dir / "checkpoints"
         for split in ("validation", "test") if config["clips"] else ("validation",):
@@ -97,7 +106,9 @@ class Trainer:
             self.state = checkpoints.read_state(self.folder)
             self.state["resumes"] += 1
         frames = setup.victim.sampling.frames
-        self.algo = ppo_config(config, frames, seed_salt=self.state["resumes"]).build_algo()
+        rllib = ppo_config(config, frames, self.state["resumes"], actor)
+        with shared(setup):
+            self.algo = rllib.build_algo()
         if config["resume"]:
             checkpoints.restore(self.algo, self.folder)
         palette = Palette(setup.distort, setup.bound, setup.game)

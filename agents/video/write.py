@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from video_attack.agents.core.files import write_whole
 from video_attack.envs.clip import Frames, check_frames
 from video_attack.envs.game.render import panel
+from video_attack.envs.h264 import ENCODER, PIXELS, even_sides, set_encoder
 
 Codec = Literal["h264", "ffv1"]
 CONTAINERS = {"h264": {".mp4": "mp4"}, "ffv1": {".mkv": "matroska", ".avi": "avi"}}
@@ -42,22 +43,19 @@ def write_video(
             f"{Path(path).name} as {codec!r}: name it .mp4 for 'h264', .mkv or .avi for 'ffv1'"
         )
     if codec == "h264":
-        odd = [(0, 0), (0, frames.shape[1] % 2), (0, frames.shape[2] % 2), (0, 0)]
-        frames = np.pad(frames, odd, mode="edge")
+        frames = even_sides(frames)
     # Encoding into memory leaves the disk to one write, whose failure cannot go unnoticed.
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container) as file:
         rate = Fraction(fps).limit_denominator(1000)
-        stream = file.add_stream("libx264" if codec == "h264" else "ffv1", rate)
+        stream = file.add_stream(ENCODER if codec == "h264" else "ffv1", rate)
         stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt = "yuv420p" if codec == "h264" else "bgr0"
+        stream.pix_fmt = PIXELS if codec == "h264" else "bgr0"
         colours = {}
         if codec == "h264":
             colours = {"dst_colorspace": BT709, "dst_color_range": TV_RANGE}
             context = stream.codec_context
-            # Without its macroblock tree x264 writes the same bytes each time.
-            context.options = {"crf": str(crf), "mbtree": "0"}
-            context.thread_count = 1  # more would code large frames otherwise
+            set_encoder(context, crf)
             context.colorspace = context.color_primaries = context.color_trc = BT709
             context.color_range = TV_RANGE
         for picture in frames:

@@ -1,7 +1,6 @@
 """video_attack_v1: two agents, space and time, attack a video classifier (PettingZoo ParallelEnv)."""
 
 import logging
-from collections.abc import Generator
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,8 +13,8 @@ from video_attack.envs.clip import Clip, Frames
 from video_attack.envs.datasets.base import BadClipError, ClipDataset, DatasetError
 from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.config import GameConfig
-from video_attack.envs.game.episode import AGENTS, Episode, choose_goal, open_ledger
-from video_attack.envs.game.ledger import Ledger, run_batched
+from video_attack.envs.game.episode import AGENTS, Episode, choose_goal
+from video_attack.envs.game.ledger import QueryCoroutine, run_batched
 from video_attack.envs.game.moves import Moves
 from video_attack.envs.game.observation import (
     faded,
@@ -24,9 +23,10 @@ from video_attack.envs.game.observation import (
     observation_spaces,
     state_space,
 )
+from video_attack.envs.game.opening import open_clip
 from video_attack.envs.game.palette import Distort, Palette, distorted_variants
 from video_attack.envs.game.render import panel
-from video_attack.envs.victims.base import Scores, Victim
+from video_attack.envs.victims.base import Victim
 
 Step = tuple[dict, dict, dict, dict, dict]
 
@@ -73,6 +73,7 @@ class VideoAttackEnv(ParallelEnv):
         severity: 1 to 5, handed to `distort`.
         config: rules and reward weights.
         bound: where attacked clips may lie; default: between the clean and the distorted clip.
+        margin: how far past the boundary a success must be, in nats; see `Goal.beyond`.
         flat_obs: observations as one float32 Box.
         flat_actions: one Discrete an agent (a move then either adds or undoes).
         render_mode: None or "rgb_array".
@@ -92,6 +93,7 @@ class VideoAttackEnv(ParallelEnv):
         severity: int = 5,
         config: GameConfig | None = None,
         bound: BoundConfig | None = None,
+        margin: float = 0.0,
         flat_obs: bool = False,
         flat_actions: bool = False,
         render_mode: str | None = None,
@@ -104,7 +106,7 @@ class VideoAttackEnv(ParallelEnv):
         if self.config.budget < 2:
             raise ValueError("env.budget=1: the clean clip is the first query, so the game needs 2")
         self.victim, self.dataset, self.distort, self.severity = victim, dataset, distort, severity
-        self.flat_obs, self.render_mode = flat_obs, render_mode
+        self.margin, self.flat_obs, self.render_mode = margin, flat_obs, render_mode
         self.possible_agents = list(AGENTS)
         self.agents: list[str] = []
         frames, grid = victim.sampling.frames, self.config.grid
@@ -140,7 +142,7 @@ class VideoAttackEnv(ParallelEnv):
 
     def reset_coroutine(
         self, seed: int | None = None, options: dict | None = None
-    ) -> Generator[tuple[Ledger, Frames], Scores, tuple[dict, dict]]:
+    ) -> QueryCoroutine[tuple[dict, dict]]:
         """`reset` as a coroutine, so that many environments can share one victim call."""
         chosen = _chosen_clip(options or {}, len(self.dataset))
         if seed is not None:
@@ -152,11 +154,11 @@ class VideoAttackEnv(ParallelEnv):
             classes, target = len(self.victim.classes), self.config.target
             goal = choose_goal(clip.label, classes, target, self._rng) if clip else None
             if clip is not None and goal is not None:
-                ledger = open_ledger(clip, goal, self.config, self.victim)
-                clean = (yield ledger, clip.frames[None])[0]
+                ledger, clean, right = yield from open_clip(
+                    clip, goal, self.config, self.victim, self.margin
+                )
                 self.queries += 1
-                assert ledger.clean_scores is not None  # judged with the answer just above
-                if int(np.argmax(ledger.clean_scores)) == clip.label:
+                if right:
                     break
             self._unusable.add(index)
             if chosen is not None or len(self._unusable) >= len(self.dataset):
@@ -172,9 +174,7 @@ class VideoAttackEnv(ParallelEnv):
         self.agents = list(AGENTS)
         return self._observations(), self._infos()
 
-    def step_coroutine(
-        self, actions: dict[str, Any]
-    ) -> Generator[tuple[Ledger, Frames], Scores, Step]:
+    def step_coroutine(self, actions: dict[str, Any]) -> QueryCoroutine[Step]:
         """`step` as a coroutine, so that many environments can share one victim call."""
         if self.episode is None or not self.agents:
             raise RuntimeError("the episode is over: call reset() before step()")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from video_attack.envs.metrics.summary import Record
+from video_attack.envs.metrics.record import Record
 
 Floats = NDArray[np.float64]
 

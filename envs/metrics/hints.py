@@ -2,8 +2,8 @@
 
 from video_attack.envs.metrics.optimality import common
 from video_attack.envs.metrics.rates import paired_bootstrap_ratio
-from video_attack.envs.metrics.summary import Record, spent
-from video_attack.envs.metrics.trade import Found
+from video_attack.envs.metrics.record import Found, Record
+from video_attack.envs.metrics.summary import spent
 
 CHANCE = "random"  # how records call the attack that draws its moves
 FEW = 10  # clips below which a figure may be chance

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video_attack.envs.metrics.rates import paired_bootstrap_difference
-from video_attack.envs.metrics.summary import Record
-from video_attack.envs.metrics.trade import Floats, Found, sizes_over
+from video_attack.envs.metrics.record import Found, Record
+from video_attack.envs.metrics.trade import Floats, sizes_over
 
 _RESAMPLES = 2000
 Kept = TypeVar("Kept")

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from video_attack.envs.metrics.rates import clopper_pearson
-from video_attack.envs.metrics.summary import Record, first_flip
+from video_attack.envs.metrics.record import Record
+from video_attack.envs.metrics.summary import first_flip
 from video_attack.envs.metrics.trade import norm_at
 
 _DIGITS = 1e-5  # of the norms in a curve

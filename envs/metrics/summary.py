@@ -1,27 +1,14 @@
-"""The figures of an attack on a victim, made from one record a clip and from nothing else.
+"""The figures of an attack on a victim, made from one record a clip and from nothing else."""
 
-A record is a mapping with
-    id, label: of the clip;
-    attacked: bool, False when the victim got the clean clip wrong (or it is of the target class);
-    clean_right: bool, the victim got the clean clip right (where absent: attacked);
-    success: bool, the label flipped within the budget;
-    queries: int, all clips that went through the victim, those of a clean-up among them;
-    first_success: int, which of them first reached the goal (where absent: the last);
-    budget: int, the most queries allowed;
-and, for successes at least, the figures named in MEANS; where they were measured also those in MORE
-and the flags named in CHECKS (whether the clip still is a success after it was such a file, and of the
-victim in float32), those in FILES perhaps in a mapping `delivered` of their own.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from video_attack.envs.metrics.rates import clopper_pearson
+from video_attack.envs.metrics.record import Record
 
-Record = Mapping[str, Any]
 R = TypeVar("R", bound=Record)
 
 MEANS = ("l2", "linf", "map", "l0_pixels", "l0_frames", "ssim")

@@ -5,15 +5,14 @@ A record's `curves` hold, for each norm, every improvement of the least norm so 
 a record without them counts as one success of its final norm at its last query.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from video_attack.envs.metrics.summary import Record
+from video_attack.envs.metrics.record import Record
 
 Floats = NDArray[np.float64]
-Found = Mapping[str, Sequence[Record]]
 
 NORMS = ("l2", "linf", "l0_pixels", "map")
 FOLLOWED = {"l2": "l2", "l1": "map", "l0": "l0_pixels", "linf": "linf"}  # of env.norm

@@ -35,12 +35,14 @@ class C3D(NetVictim):
     last_layer = "cls_head.fc_cls"
     outputs = 101
 
-    def __init__(self, *, frames: int = FRAMES, size: int = SIZE, **kwargs: Any) -> None:
+    def __init__(
+        self, *, frames: int = FRAMES, size: int = SIZE, stride: int = 1, **kwargs: Any
+    ) -> None:
         if (frames, size) != (FRAMES, SIZE):
             raise ValueError(
                 f"frames={frames}, size={size}: C3D takes frames={FRAMES}, size={SIZE} only"
             )
-        super().__init__(frames=frames, size=size, **kwargs)
+        super().__init__(frames=frames, size=size, stride=stride, **kwargs)
 
     def make_net(self, classes: int) -> nn.Module:
         """C3DNet, with a scale of weights that keeps the signal's through the depth."""

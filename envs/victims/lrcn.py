@@ -37,12 +37,15 @@ class LRCN(NetVictim):
         frames: int = 20,
         size: int = SIZE,
         short_side: int | None = None,
+        stride: int = 1,
         spread: str = "steps",
         **kwargs: Any,
     ) -> None:
         if size < SIZE:
             raise ValueError(f"size={size}: LRCN takes frames of at least {SIZE} pixels a side")
-        super().__init__(frames=frames, size=size, short_side=short_side, spread=spread, **kwargs)
+        super().__init__(
+            frames=frames, size=size, short_side=short_side, stride=stride, spread=spread, **kwargs
+        )
 
     def make_net(self, classes: int) -> nn.Module:
         """LRCNNet for frames of the sampling's size."""

@@ -26,13 +26,21 @@ class SlowFast(NetVictim):
     last_layer = "cls_head.fc_cls"
     _pytorchvideo = False
 
-    def __init__(self, *, alpha: int = 4, frames: int = 32, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        alpha: int = 4,
+        frames: int = 32,
+        size: int = 224,
+        short_side: int | None = 256,
+        **options: Any,
+    ) -> None:
         if alpha not in LATERAL_FRAMES:
             raise ValueError(f"alpha={alpha}: choose 4 (the network 8x8) or 8 (4x16)")
         if frames % alpha:
             raise ValueError(f"frames={frames}: must be a multiple of alpha={alpha}")
         self.alpha = alpha
-        super().__init__(frames=frames, **options)
+        super().__init__(frames=frames, size=size, short_side=short_side, **options)
 
     def make_net(self, classes: int) -> nn.Module:
         """SlowFastNet for the weights that `rename` saw last."""

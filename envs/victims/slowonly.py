@@ -50,6 +50,17 @@ class SlowOnly(NetVictim):
     last_layer = "cls_head.fc_cls"
     _pytorchvideo = False
 
+    def __init__(
+        self,
+        *,
+        frames: int = 8,
+        size: int = 224,
+        short_side: int | None = 256,
+        stride: int = 8,
+        **options: Any,
+    ) -> None:
+        super().__init__(frames=frames, size=size, short_side=short_side, stride=stride, **options)
+
     def make_net(self, classes: int) -> nn.Module:
         """SlowOnlyNet for the weights that `rename` saw last."""
         return initialise(SlowOnlyNet(classes, pytorchvideo=self._pytorchvideo))

@@ -1,6 +1,6 @@
 """Video classifiers of torchvision as victims."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -20,14 +20,21 @@ class Family:
     mean: Channels
     std: Channels
     convolves: bool
+    sampling: dict[str, int] = field(default_factory=dict)  # where it is not NetVictim's own
 
 
 # Normalisation as the transforms of torchvision's Kinetics-400 weights state it.
 _KINETICS = ((0.43216, 0.394666, 0.37645), (0.22803, 0.22145, 0.216989))
 _RESNET = Family("fc", *_KINETICS, convolves=True)
-_S3D = Family("classifier.1", *_KINETICS, convolves=True)
-_MVIT = Family("head.1", (0.45, 0.45, 0.45), (0.225, 0.225, 0.225), convolves=False)
-_SWIN = Family("head", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), convolves=False)
+_S3D = Family("classifier.1", *_KINETICS, True, {"size": 224, "short_side": 256})
+_MVIT = Family(
+    "head.1", (0.45, 0.45, 0.45), (0.225, 0.225, 0.225), convolves=False,
+    sampling={"size": 224, "short_side": 256, "stride": 4, "max_batch": 8},
+)  # fmt: skip
+_SWIN = Family(
+    "head", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), convolves=False,
+    sampling={"frames": 32, "size": 224, "short_side": 256, "max_batch": 8},
+)  # fmt: skip
 
 NETS = {
     "r3d_18": _RESNET,
@@ -53,7 +60,8 @@ class TorchvisionNet(NetVictim):
 
     Args:
         net: one of the names above.
-        **options: see NetVictim.
+        **options: see NetVictim; frames, size and the like are by default those that the net's
+            public weights were trained with.
 
     Raises:
         VictimError: torchvision is missing, or a file does not fit.
@@ -67,7 +75,7 @@ class TorchvisionNet(NetVictim):
         family = NETS[net]
         self.last_layer, self.convolves = family.last_layer, family.convolves
         self.mean, self.std = family.mean, family.std
-        super().__init__(**options)
+        super().__init__(**{**family.sampling, **options})
 
     def make_net(self, classes: int) -> nn.Module:
         """The network of torchvision with its own initialisation."""

@@ -18,6 +18,17 @@ class TPN(NetVictim):
     mean, std = IMAGENET_MEAN, IMAGENET_STD
     last_layer = "cls_head.fc_cls"
 
+    def __init__(
+        self,
+        *,
+        frames: int = 8,
+        size: int = 224,
+        short_side: int | None = 256,
+        stride: int = 8,
+        **options: Any,
+    ) -> None:
+        super().__init__(frames=frames, size=size, short_side=short_side, stride=stride, **options)
+
     def make_net(self, classes: int) -> nn.Module:
         """TPNNet."""
         return initialise(TPNNet(classes))

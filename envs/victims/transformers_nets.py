@@ -81,6 +81,25 @@ class VideoMAE(TransformersNet):
 
     prefix = "VideoMAE"
 
+    def __init__(
+        self,
+        *,
+        frames: int = 16,
+        size: int = 224,
+        short_side: int | None = 224,
+        stride: int = 4,
+        max_batch: int = 8,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            frames=frames,
+            size=size,
+            short_side=short_side,
+            stride=stride,
+            max_batch=max_batch,
+            **options,
+        )
+
 
 class TimeSformer(TransformersNet):
     """TimeSformer-B/16 with divided attention (Bertasius et al., ICML 2021)."""
@@ -88,6 +107,25 @@ class TimeSformer(TransformersNet):
     mean = (0.45, 0.45, 0.45)
     std = (0.225, 0.225, 0.225)
     prefix = "Timesformer"
+
+    def __init__(
+        self,
+        *,
+        frames: int = 8,
+        size: int = 224,
+        short_side: int | None = 224,
+        stride: int = 32,
+        max_batch: int = 8,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            frames=frames,
+            size=size,
+            short_side=short_side,
+            stride=stride,
+            max_batch=max_batch,
+            **options,
+        )
 
 
 class ViViT(TransformersNet):
@@ -101,6 +139,25 @@ class ViViT(TransformersNet):
     std = (0.5, 0.5, 0.5)
     prefix = "Vivit"
 
+    def __init__(
+        self,
+        *,
+        frames: int = 32,
+        size: int = 224,
+        short_side: int | None = 256,
+        stride: int = 2,
+        max_batch: int = 4,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            frames=frames,
+            size=size,
+            short_side=short_side,
+            stride=stride,
+            max_batch=max_batch,
+            **options,
+        )
+
 
 class VJEPA2(TransformersNet):
     """V-JEPA 2, ViT-L/16 on pairs of frames under an attentive pooler (Assran et al., 2025).
@@ -112,3 +169,22 @@ class VJEPA2(TransformersNet):
     outputs = 174  # Something-Something v2
     prefix = "VJEPA2"
     clip_keys = ("frames_per_clip", "crop_size")
+
+    def __init__(
+        self,
+        *,
+        frames: int = 16,
+        size: int = 256,
+        short_side: int | None = 292,
+        stride: int = 4,
+        max_batch: int = 4,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            frames=frames,
+            size=size,
+            short_side=short_side,
+            stride=stride,
+            max_batch=max_batch,
+            **options,
+        )

@@ -1,5 +1,7 @@
 """TSM ResNet-50, pretrained on Kinetics, as a victim."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -59,6 +61,20 @@ class TSM(NetVictim):
     mean, std = IMAGENET_MEAN, IMAGENET_STD
     last_layer = "cls_head.fc_cls"
     convolves = False  # over frames, not over clips
+
+    def __init__(
+        self,
+        *,
+        frames: int = 8,
+        size: int = 224,
+        short_side: int | None = 256,
+        stride: int = 1,
+        spread: str = "uniform",
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            frames=frames, size=size, short_side=short_side, stride=stride, spread=spread, **options
+        )
 
     def make_net(self, classes: int) -> nn.Module:
         """TSMNet for clips of the sampling's length, in the layout in which its frames come."""

@@ -3,7 +3,7 @@
 Wei et al., "Heuristic Black-box Adversarial Attacks on Video Recognition Models", AAAI 2020.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -12,11 +12,8 @@ from numpy.typing import NDArray
 from video_attack.agents.attacks.base import Proposals, Task, ThreatModel
 from video_attack.agents.attacks.decision.label_only import LabelOnly, Theta
 from video_attack.agents.attacks.gradient.estimate import block_noise, check_block
+from video_attack.agents.attacks.queries import Queries
 from video_attack.envs.clip import Frames
-from video_attack.envs.victims.base import Scores
-
-Distance = Generator[Frames, Scores, float]
-Step = Generator[Frames, Scores, tuple[Theta, float, float]]
 
 
 class Heuristic(LabelOnly):
@@ -103,14 +100,14 @@ class Heuristic(LabelOnly):
         distance = yield from self.bisect(task, direction, 0.0, length, self.tolerance)
         yield from self.walk(task, direction, distance)
 
-    def nearer(self, task: Task, direction: Theta, near: float) -> Distance:
+    def nearer(self, task: Task, direction: Theta, near: float) -> Queries[float]:
         """The boundary along a direction if it is nearer than `near`, else infinity."""
         found = float("inf")
         while (yield from self.flips(task, direction * np.float32(near / (1 + self.tolerance)))):
             found = near = near / (1 + self.tolerance)
         return found
 
-    def distance(self, task: Task, direction: Theta, near: float) -> Distance:
+    def distance(self, task: Task, direction: Theta, near: float) -> Queries[float]:
         """The boundary along a direction, or infinity if it is not found around `near`."""
         found = yield from self.nearer(task, direction, near)
         for _ in range(10):
@@ -149,7 +146,7 @@ class Heuristic(LabelOnly):
 
     def step(
         self, task: Task, direction: Theta, distance: float, slope: Theta, alpha: float
-    ) -> Step:
+    ) -> Queries[tuple[Theta, float, float]]:
         """Against the slope, ever longer while that is nearer, else ever shorter until it is.
 
         Returns the direction, its distance and alpha; the direction given, where no step helps.

@@ -1,16 +1,13 @@
 """HopSkipJump (Chen, Jordan and Wainwright, HopSkipJumpAttack, IEEE S&P 2020), its L2 form."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from video_attack.agents.attacks.base import Proposals, Task, ThreatModel
 from video_attack.agents.attacks.decision.label_only import LabelOnly, Theta
 from video_attack.agents.attacks.gradient.estimate import block_noise, check_block
-from video_attack.envs.clip import Frames
-from video_attack.envs.victims.base import Scores
-
-Point = Generator[Frames, Scores, Theta]
+from video_attack.agents.attacks.queries import Queries
 
 
 class HopSkipJump(LabelOnly):
@@ -41,10 +38,15 @@ class HopSkipJump(LabelOnly):
     shrinks = True
 
     def __init__(
-        self, threat_model: ThreatModel, *, probes: int, max_probes: int, block: Sequence[int],
-        tolerance: float,
-        min_levels: float,
-    ) -> None:  # fmt: skip
+        self,
+        threat_model: ThreatModel,
+        *,
+        probes: int = 25,
+        max_probes: int = 10000,
+        block: Sequence[int] = (1, 8),
+        tolerance: float = 0.01,
+        min_levels: float = 1.0,
+    ) -> None:
         super().__init__(threat_model)
         if not 2 <= probes <= max_probes:
             raise ValueError(
@@ -76,12 +78,12 @@ class HopSkipJump(LabelOnly):
             if np.linalg.norm(found) < np.linalg.norm(theta):
                 theta = found
 
-    def drawn_in(self, task: Task, theta: Theta) -> Point:
+    def drawn_in(self, task: Task, theta: Theta) -> Queries[Theta]:
         """The boundary between a flipped point and the clean clip, from the flipped side."""
         share = yield from self.bisect(task, theta, 0.0, 1.0, self.tolerance)
         return theta * np.float32(share)
 
-    def normal(self, task: Task, theta: Theta, iteration: int) -> Point:
+    def normal(self, task: Task, theta: Theta, iteration: int) -> Queries[Theta]:
         """The estimated normal at a point of the boundary, of the length 1, towards the flipped side."""
         delta = task.bound.delta
         levels = float(np.sqrt(np.mean(np.square(theta * delta)))) / theta.size

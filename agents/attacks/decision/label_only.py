@@ -1,18 +1,16 @@
 """Attacks that look at nothing of an answer but the predicted class."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from video_attack.agents.attacks.base import Attack, Task
-from video_attack.envs.clip import Frames
+from video_attack.agents.attacks.queries import Queries
 from video_attack.envs.game.bound import Bound
 from video_attack.envs.game.observation import cell_means
-from video_attack.envs.victims.base import Scores
 
 Theta = NDArray[np.float32]  # (T, H, W, 3), see Bound
-Asking = Generator[Frames, Scores, bool]
 
 
 class LabelOnly(Attack):
@@ -23,7 +21,7 @@ class LabelOnly(Attack):
     is searched with the queries of `env.cleanup` and no others.
     """
 
-    def flips(self, task: Task, theta: Theta) -> Asking:
+    def flips(self, task: Task, theta: Theta) -> Queries[bool]:
         """Ask about one point: whether the goal is reached there; notes where the best changes."""
         clip = task.bound.project(task.bound.render(theta)[None])[0]
         answers = yield clip[None]
@@ -32,7 +30,7 @@ class LabelOnly(Attack):
             task.notes["mask"] = cell_means(np.abs(theta).mean(3), self.threat_model.game.grid)
         return reached
 
-    def start(self, task: Task) -> Generator[Frames, Scores, Theta]:
+    def start(self, task: Task) -> Queries[Theta]:
         """The first corner that flips the label."""
         for theta in corners(task.bound, task.rng):
             if (yield from self.flips(task, theta)):
@@ -41,7 +39,7 @@ class LabelOnly(Attack):
 
     def bisect(
         self, task: Task, direction: Theta, low: float, high: float, tolerance: float
-    ) -> Generator[Frames, Scores, float]:
+    ) -> Queries[float]:
         """The boundary between a held and a flipped multiple of a direction, from the flipped side.
 
         Args:

@@ -27,7 +27,7 @@ class Rays(LabelOnly):
     name = "rays"
     shrinks = True
 
-    def __init__(self, threat_model: ThreatModel, *, tolerance: float) -> None:
+    def __init__(self, threat_model: ThreatModel, *, tolerance: float = 0.05) -> None:
         super().__init__(threat_model)
         if not 0 < tolerance < 1:
             raise ValueError(f"tolerance={tolerance}: must lie between 0 and 1")

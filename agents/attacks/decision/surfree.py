@@ -1,17 +1,16 @@
 """SurFree (Maho, Furon and Le Merrer, SurFree: a fast surrogate-free black-box attack, CVPR 2021)."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
 import numpy as np
 from scipy.fft import dctn, idctn
 
 from video_attack.agents.attacks.base import Proposals, Task, ThreatModel
 from video_attack.agents.attacks.decision.label_only import LabelOnly, Theta
+from video_attack.agents.attacks.queries import Queries
 from video_attack.envs.clip import Frames
-from video_attack.envs.victims.base import Scores
 
 SIGNS = np.array([-1, 1], np.float32)
-Angle = Generator[Frames, Scores, float]
 
 
 class Surfree(LabelOnly):
@@ -49,12 +48,12 @@ class Surfree(LabelOnly):
         self,
         threat_model: ThreatModel,
         *,
-        angle: float,
-        tries: int,
-        adapt: float,
-        low: float,
-        memory: int,
-        tolerance: float,
+        angle: float = 30.0,
+        tries: int = 1,
+        adapt: float = 0.8,
+        low: float = 0.15,
+        memory: int = 100,
+        tolerance: float = 0.01,
     ) -> None:
         super().__init__(threat_model)
         if not 0 < angle < 90 or tries < 1:
@@ -96,7 +95,7 @@ class Surfree(LabelOnly):
                 theta = point(angle)
             before = [*before, aside][-self.memory :] if self.memory else []
 
-    def turn(self, task: Task, point: Callable[[float], Theta], largest: float) -> Angle:
+    def turn(self, task: Task, point: Callable[[float], Theta], largest: float) -> Queries[float]:
         """The largest angle found that flips the label, with its sign; 0 if none does."""
         step = largest / self.tries
         for number in range(self.tries, 0, -1):

@@ -77,7 +77,7 @@ class AstFocus(Attack):
         spatial: weight of the spatial agent's intrinsic reward; the common one has weight 1.
         temporal: weight of the temporal agent's.
         common: share of the common reward in the temporal agent's; the rest fines many frames.
-        ppo: constants of the agents' learning, see Ppo.
+        ppo: constants of the agents' learning, see Ppo; None: its defaults.
         weights: checkpoint of the image features, see Features.
         network: see Features.
         device: of the image features; the agents learn on the CPU.
@@ -91,12 +91,31 @@ class AstFocus(Attack):
     shrinks = False
 
     def __init__(
-        self, threat_model: ThreatModel, *, window: float, grid: int, samples: int, sigma: float, lr: float,
-        min_lr: float, plateau: int, drop: float, published_eps: float, min_levels: float,
-        kept_share: tuple[float, float], tries: int, keep_scale: float, keep_max: float,
-        spatial: float, temporal: float, common: float, ppo: Mapping[str, float],
-        weights: str | None = None, network: str = "efficientnet_lite0", device: str = "cpu",
-    ) -> None:  # fmt: skip
+        self,
+        threat_model: ThreatModel,
+        *,
+        window: float = 0.58,
+        grid: int = 7,
+        samples: int = 60,
+        sigma: float = 0.001,
+        lr: float = 0.01,
+        min_lr: float = 0.001,
+        plateau: int = 5,
+        drop: float = 2.0,
+        published_eps: float = 0.05,
+        min_levels: float = 4.0,
+        kept_share: tuple[float, float] = (0.125, 0.625),
+        tries: int = 3,
+        keep_scale: float = 1.1,
+        keep_max: float = 0.99,
+        spatial: float = 0.4,
+        temporal: float = 0.6,
+        common: float = 0.8,
+        ppo: Mapping[str, float] | None = None,
+        weights: str | None = None,
+        network: str = "efficientnet_lite0",
+        device: str = "cpu",
+    ) -> None:
         super().__init__(threat_model)
         check_samples(samples)
         if not 0 < window <= 1 or grid < 1:
@@ -114,7 +133,7 @@ class AstFocus(Attack):
         )
         self.tries, self.keep_scale, self.keep_max = tries, keep_scale, keep_max
         self.spatial, self.temporal, self.common = spatial, temporal, common
-        self.ppo = Ppo(**ppo)  # type: ignore[arg-type] # whole numbers and others, checked there
+        self.ppo = Ppo(**(ppo or {}))  # type: ignore[arg-type] # whole numbers and others, checked there
         self.features = Features(weights, network, device)
 
     def moves(self, task: Task) -> Proposals:

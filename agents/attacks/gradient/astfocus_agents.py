@@ -29,13 +29,13 @@ class Ppo:
         ValueError: a value out of its range.
     """
 
-    hidden: int
-    lr: float
-    epochs: int
-    clip: float
-    gamma: float
-    value: float
-    entropy: float
+    hidden: int = 512
+    lr: float = 0.003
+    epochs: int = 10
+    clip: float = 0.2
+    gamma: float = 0.7
+    value: float = 0.5
+    entropy: float = 0.01
 
     def __post_init__(self) -> None:
         for name, low in {"hidden": 2, "epochs": 0, "lr": 0, "clip": 0, "value": 0}.items():

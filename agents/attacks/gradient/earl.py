@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from video_attack.agents.attacks.base import Proposals, Task, ThreatModel
 from video_attack.agents.attacks.gradient.estimate import Floats, margins
-from video_attack.agents.attacks.gradient.vbad import Choice, Vbad
+from video_attack.agents.attacks.gradient.vbad import Vbad
+from video_attack.agents.attacks.queries import Queries
 from video_attack.envs.clip import Frames
 
 
@@ -89,7 +90,7 @@ class FrameAgent:
         )
         self.mean_reward = 0.0
 
-    def choose(self, task: Task, theta: Floats, step: Floats) -> Choice:
+    def choose(self, task: Task, theta: Floats, step: Floats) -> Queries[NDArray[np.bool_]]:
         """Ask about the dense step and each selection, learn from the rewards, return the best."""
         bound, attack = task.bound, self.attack
         pooled = attack.features.pooled(bound.render(theta))

@@ -27,7 +27,9 @@ class SignHunter(Attack):
     name = "signhunter"
     shrinks = True
 
-    def __init__(self, threat_model: ThreatModel, *, levels: float, shuffle: bool) -> None:
+    def __init__(
+        self, threat_model: ThreatModel, *, levels: float = 8.0, shuffle: bool = False
+    ) -> None:
         super().__init__(threat_model)
         if not 0 < levels <= 255:
             raise ValueError(f"levels={levels}: choose a number above 0, at most 255")

@@ -1,6 +1,6 @@
 """V-BAD: directions from an image network, one estimated scalar per patch and frame."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,10 @@ from video_attack.agents.attacks.gradient.estimate import (
     stalled,
 )
 from video_attack.agents.attacks.gradient.features import Features
-from video_attack.envs.clip import Frames
-from video_attack.envs.victims.base import Scores
+from video_attack.agents.attacks.queries import Queries
 
 # Asks what it needs to, and returns the frames (T,) that a step may change.
-Choice = Generator[Frames, Scores, NDArray[np.bool_]]
-Choose = Callable[[Task, Floats, Floats], Choice]
+Choose = Callable[[Task, Floats, Floats], Queries[NDArray[np.bool_]]]
 
 
 class Vbad(Attack):
@@ -139,7 +137,7 @@ class Vbad(Attack):
             note_pictures(task, theta, spread(steep, H, W), self.threat_model.game.grid)
 
 
-def all_frames(task: Task, theta: Floats, step: Floats) -> Choice:
+def all_frames(task: Task, theta: Floats, step: Floats) -> Queries[NDArray[np.bool_]]:
     """V-BAD's choice: each step moves every frame."""
     yield from ()
     return np.ones(len(theta), bool)

@@ -1,21 +1,18 @@
 """White box: how small a change can be at all. A yardstick, and no competitor."""
 
-from collections.abc import Generator
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from video_attack.agents.attacks.base import Attack, Proposals, Task, ThreatModel
 from video_attack.agents.attacks.gradient.surrogate import innermost
+from video_attack.agents.attacks.queries import Queries
 from video_attack.agents.core.errors import ConfigError
-from video_attack.envs.clip import Frames
 from video_attack.envs.game.bound import shortened
 from video_attack.envs.game.observation import cell_means
-from video_attack.envs.victims.base import Scores, Victim
+from video_attack.envs.victims.base import Victim
 
 Change = NDArray[np.int64]  # (T, H, W, 3), levels against the clean clip
-Asked = Generator[Frames, Scores, bool]
 
 
 class WhiteBox(Attack):
@@ -53,10 +50,16 @@ class WhiteBox(Attack):
     shrinks = True
 
     def __init__(
-        self, threat_model: ThreatModel, *, steps: int, radius: float, factor: float, tries: int,
-        growth: float,
-        max_pixels: int,
-    ) -> None:  # fmt: skip
+        self,
+        threat_model: ThreatModel,
+        *,
+        steps: int = 60,
+        radius: float = 0.5,
+        factor: float = 0.05,
+        tries: int = 10,
+        growth: float = 0.15,
+        max_pixels: int = 5000,
+    ) -> None:
         super().__init__(threat_model)
         if min(steps, tries, max_pixels) < 1 or radius <= 0 or not 0 < factor < 1 or growth < 0:
             raise ValueError(
@@ -143,7 +146,7 @@ class WhiteBox(Attack):
             else:
                 many = max(1, many // 2)
 
-    def flips(self, task: Task, change: Change) -> Asked:
+    def flips(self, task: Task, change: Change) -> Queries[bool]:
         """Ask about a change; notes where the best clip is changed."""
         clip = np.clip(task.bound.clean + change, 0, 255).astype(np.uint8)
         answers = yield clip[None]

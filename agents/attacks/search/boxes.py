@@ -1,16 +1,15 @@
 """What searches over boxes of space-time share: the perturbation as it stands, and what moved it."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from video_attack.agents.attacks.base import Task
-from video_attack.envs.clip import Frames
+from video_attack.agents.attacks.queries import Queries
 from video_attack.envs.game.mask import cell_edges
 from video_attack.envs.game.memory import SensitivityMemory
 from video_attack.envs.game.observation import cell_means
-from video_attack.envs.victims.base import Scores
 
 Region = tuple[slice, slice, slice]  # frames, rows and columns, in pixels
 Theta = NDArray[np.float32]
@@ -97,7 +96,7 @@ class Search:
         added: Iterable[Region] = (),
         taken: Iterable[Region] = (),
         min_drop: float = 0.0,
-    ) -> Generator[Frames, Scores, float]:
+    ) -> Queries[float]:
         """One query, at theta; the search moves there if the margin falls by more than `min_drop`.
 
         It also moves to the first clip that reaches the goal, whatever `min_drop` is.

@@ -1,12 +1,11 @@
 """Greedy hierarchical baseline: probe groups of frames, then patches inside the best ones."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from video_attack.agents.attacks.base import Attack, Proposals, Task, ThreatModel
+from video_attack.agents.attacks.queries import Queries
 from video_attack.agents.attacks.search.boxes import Region, Search, runs
-from video_attack.envs.clip import Frames
-from video_attack.envs.victims.base import Scores
 
 
 class Probe(NamedTuple):
@@ -42,7 +41,7 @@ class Greedy(Attack):
     shrinks = False
 
     def __init__(
-        self, threat_model: ThreatModel, *, frames: int, groups: int, levels: float = 16.0
+        self, threat_model: ThreatModel, *, frames: int = 4, groups: int = 1, levels: float = 16.0
     ) -> None:
         super().__init__(threat_model)
         if groups < 1:
@@ -71,7 +70,7 @@ class Greedy(Attack):
                     yield from search.ask(search.painted(probe.region, probe.value), [probe.region])
 
 
-def ranked(search: Search, regions: Iterable[Region]) -> Generator[Frames, Scores, list[Probe]]:
+def ranked(search: Search, regions: Iterable[Region]) -> Queries[list[Probe]]:
     """Distort each region alone, from where the search stands; the most sensitive first.
 
     A region that already is as it would be made is not asked about. Stops at a success.

@@ -4,15 +4,13 @@ After Sarkar et al., "Robustness with Query-efficient Adversarial Attack using R
 Learning" (arXiv 2310.18626) and RLAB (arXiv 2501.14122), as their released code plays it: greedily.
 """
 
-from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
 
 from video_attack.agents.attacks.base import Attack, Proposals, Task, ThreatModel
+from video_attack.agents.attacks.queries import Queries
 from video_attack.agents.attacks.search.boxes import Region, Search, Theta, runs
-from video_attack.envs.clip import Frames
-from video_attack.envs.victims.base import Scores
 
 
 @dataclass
@@ -63,7 +61,13 @@ class Rlab(Attack):
     shrinks = True
 
     def __init__(
-        self, threat_model: ThreatModel, *, frames: int, add: int, remove: int, levels: float = 16.0
+        self,
+        threat_model: ThreatModel,
+        *,
+        frames: int = 4,
+        add: int = 4,
+        remove: int = 1,
+        levels: float = 16.0,
     ) -> None:
         super().__init__(threat_model)
         if add < 1 or remove < 0:
@@ -99,7 +103,7 @@ class Rlab(Attack):
 
 def toggle(
     search: Search, added: list[Cell], taken: list[Cell], min_drop: float = 0.0
-) -> Generator[Frames, Scores, float]:
+) -> Queries[float]:
     """Ask with cells distorted and others cleaned, see `Search.ask`; they are marked if it moves."""
     theta: Theta = search.theta.copy()
     for cell in taken:

@@ -26,7 +26,7 @@ class Simba(Attack):
     shrinks = False
 
     def __init__(
-        self, threat_model: ThreatModel, *, frames: int, step: float, levels: float = 16.0
+        self, threat_model: ThreatModel, *, frames: int = 4, step: float = 1.0, levels: float = 16.0
     ) -> None:
         super().__init__(threat_model)
         if not 0 < step <= 1:

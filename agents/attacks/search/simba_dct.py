@@ -35,7 +35,13 @@ class SimbaDct(Attack):
     shrinks = True
 
     def __init__(
-        self, threat_model: ThreatModel, *, frames: int, side: int, step: float, edge_step: float
+        self,
+        threat_model: ThreatModel,
+        *,
+        frames: int = 4,
+        side: int = 14,
+        step: float = 4.0,
+        edge_step: float = 4.0,
     ) -> None:
         super().__init__(threat_model)
         if min(frames, side) < 1:

@@ -35,10 +35,10 @@ class SparsePatch(Attack):
         self,
         threat_model: ThreatModel,
         *,
-        area: float,
-        frames: int | None,
-        alpha: float,
-        move_every: int,
+        area: float = 0.02,
+        frames: int | None = None,
+        alpha: float = 0.4,
+        move_every: int = 5,
     ) -> None:
         super().__init__(threat_model)
         if not 0 < area <= 1 or not 0 < alpha <= 1:

@@ -52,7 +52,7 @@ class SparseRs(Attack):
     name = "sparse_rs"
     shrinks = True
 
-    def __init__(self, threat_model: ThreatModel, *, pixels: int, alpha: float) -> None:
+    def __init__(self, threat_model: ThreatModel, *, pixels: int = 600, alpha: float = 0.3) -> None:
         super().__init__(threat_model)
         if pixels < 1 or not 0 < alpha <= 1:
             raise ValueError(f"pixels={pixels}, alpha={alpha}: at least 1, and a share in (0, 1]")

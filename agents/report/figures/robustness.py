@@ -22,11 +22,11 @@ from video_attack.envs.metrics.rates import (
     paired_bootstrap_ratio,
 )
 
-Record = Mapping[str, Any]
+Classified = Mapping[str, Any]
 Rate = tuple[float, float, float]  # value, and its 95 % interval
 
 
-def right(records: Sequence[Record], top: int = 1) -> NDArray[np.bool_] | None:
+def right(records: Sequence[Classified], top: int = 1) -> NDArray[np.bool_] | None:
     """Whether the label is among the `top` (1 or 5) best classes: (clips, severities), clean first.
 
     None when the victim did not tell its five best.
@@ -61,7 +61,7 @@ def corrupted(hits: NDArray[np.bool_]) -> tuple[Rate, Rate]:
 
 
 def tables(
-    records: Sequence[Record], classes: Sequence[str], distortion: str, markdown: bool = False
+    records: Sequence[Classified], classes: Sequence[str], distortion: str, markdown: bool = False
 ) -> list[str]:
     """The robustness curve with mPC and rPC, the most confused pairs, accuracy by class.
 
@@ -99,13 +99,13 @@ def tables(
     return [*parts, lay_out([head, *shares], markdown)]
 
 
-def clean_confusion(records: Sequence[Record], classes: int) -> NDArray[np.int64]:
+def clean_confusion(records: Sequence[Classified], classes: int) -> NDArray[np.int64]:
     """The confusion matrix of the clean clips."""
     predictions = [record["answers"][0]["prediction"] for record in records]
     return confusion([record["label"] for record in records], predictions, classes)
 
 
-def robustness_picture(path: str | Path, records: Sequence[Record], distortion: str) -> None:
+def robustness_picture(path: str | Path, records: Sequence[Classified], distortion: str) -> None:
     """A PNG of accuracy against severity, 0 being the clean clips, with 95 % intervals.
 
     Args:
@@ -141,7 +141,7 @@ def robustness_picture(path: str | Path, records: Sequence[Record], distortion: 
     save(figure, path)
 
 
-def _pairs(records: Sequence[Record], classes: Sequence[str], markdown: bool) -> str:
+def _pairs(records: Sequence[Classified], classes: Sequence[str], markdown: bool) -> str:
     lines = [
         [f"{classes[i]} -> {classes[j]}", str(clips), _percent(share)]
         for i, j, clips, share in confused_pairs(clean_confusion(records, len(classes)))

@@ -4,7 +4,6 @@ import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,9 +12,8 @@ from video_attack.agents.report.html.style import swatch
 from video_attack.agents.report.run_files import Run
 from video_attack.agents.video.write import write_video
 from video_attack.envs.clip import Frames
+from video_attack.envs.metrics.record import Record
 from video_attack.envs.metrics.summary import CHECKS, first_flip
-
-Record = dict[str, Any]
 
 FPS = 8
 GAP = 4  # pixels between the tiles

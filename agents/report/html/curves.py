@@ -1,7 +1,6 @@
 """Success against what it cost, all attacks in one picture."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,15 +10,15 @@ from video_attack.agents.report.html.markup import Markup, join, tag
 from video_attack.agents.report.html.style import line, swatch
 from video_attack.agents.report.html.svg import inline_svg, page_style
 from video_attack.envs.metrics.curves import area_under, norm_curve
+from video_attack.envs.metrics.record import Found, Record
 from video_attack.envs.metrics.summary import success_curve
 
-Record = Mapping[str, Any]
 Curve = tuple[np.ndarray, np.ndarray]
 
 _LOG_FROM = 20  # ratio of the largest to the smallest cost from which a log scale helps
 
 
-def curves_section(found: Mapping[str, Sequence[Record]]) -> Markup:
+def curves_section(found: Found) -> Markup:
     """Two pictures, success against queries and against L2, and a legend with their areas."""
     budget = max(int(record["budget"]) for records in found.values() for record in records)
     measured = {name: _with_norm(records) for name, records in found.items()}

@@ -1,7 +1,7 @@
 """Where and when, averaged over clips: what moved the victim, and what the attack changed."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from video_attack.agents.report.run_files import Run
 from video_attack.envs.clip import Frames
 from video_attack.envs.game.mask import cell_edges
 
-Record = Mapping[str, Any]
 Floats = NDArray[np.float64]
 
 GRID = 7  # patches a side of the map of changes

@@ -7,10 +7,9 @@ from typing import Any
 from video_attack.agents.report.html.markup import Markup, join, table, tag
 from video_attack.agents.report.html.style import swatch
 from video_attack.envs.metrics.rates import paired_bootstrap_difference, paired_bootstrap_ratio
+from video_attack.envs.metrics.record import Found, Record
 from video_attack.envs.metrics.summary import spent, summary
 
-Record = Mapping[str, Any]
-Found = Mapping[str, Sequence[Record]]
 Column = tuple[str, str, str, float, int]
 
 # Group; then for each column title, key, format, factor, and whether more (1) or less (-1) is

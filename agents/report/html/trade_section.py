@@ -12,7 +12,8 @@ from video_attack.agents.report.trade import (
     norm_sheet,
     success_sheet,
 )
-from video_attack.envs.metrics.trade import Found, marks
+from video_attack.envs.metrics.record import Found
+from video_attack.envs.metrics.trade import marks
 
 
 def trade_section(found: Found, norm: str = "l2", prefix: str = "trade") -> Markup:

@@ -10,10 +10,9 @@ from video_attack.agents.report.victim_name import victim_name
 from video_attack.envs.metrics.doubts import doubts
 from video_attack.envs.metrics.hints import hints
 from video_attack.envs.metrics.optimality import competing
+from video_attack.envs.metrics.record import Found, Record
 from video_attack.envs.metrics.statement import robustness_statement
 from video_attack.envs.metrics.summary import spent, summary
-
-Record = Mapping[str, Any]
 
 COUNTED = (
     "Every clip that passes through the victim is one query, whatever it is for, the clean one "
@@ -58,7 +57,7 @@ def lead(run: Run) -> list[Markup]:
     return [tag("p", victim, first), tag("p", second), _outcome(run)]
 
 
-def strongest(found: Mapping[str, Sequence[Record]]) -> str:
+def strongest(found: Found) -> str:
     """The attack that flips most of its clips, of equal ones that with the fewest mean queries.
 
     One that has not attacked all clips yet comes last. A yardstick is named only where it is alone.

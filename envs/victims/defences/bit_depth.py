@@ -5,7 +5,7 @@ import numpy as np
 from video_attack.envs.clip import Frames
 
 
-def bit_depth(clip: Frames, rng: np.random.Generator, *, bits: int) -> Frames:
+def bit_depth(clip: Frames, rng: np.random.Generator, *, bits: int = 3) -> Frames:
     """Round every value to one of 2 ** bits levels, evenly spaced from 0 to 255.
 
     Nothing is random. Source: Xu, Evans and Qi, "Feature squeezing" (NDSS 2018).

@@ -6,7 +6,7 @@ import numpy as np
 from video_attack.envs.clip import Frames
 
 
-def blur(clip: Frames, rng: np.random.Generator, *, sigma: float) -> Frames:
+def blur(clip: Frames, rng: np.random.Generator, *, sigma: float = 1.0) -> Frames:
     """Blur each frame by itself, the border reflected; nothing is random.
 
     Source: local smoothing of Xu, Evans and Qi, "Feature squeezing" (NDSS 2018), with Gaussian

@@ -5,7 +5,7 @@ import numpy as np
 from video_attack.envs.clip import Frames
 
 
-def gaussian_noise(clip: Frames, rng: np.random.Generator, *, sigma: float) -> Frames:
+def gaussian_noise(clip: Frames, rng: np.random.Generator, *, sigma: float = 0.05) -> Frames:
     """Add normal noise of mean 0, independent for every value, rounded and cut to 0-255.
 
     Source: Cohen, Rosenfeld and Kolter, "Certified adversarial robustness via randomized smoothing"

@@ -6,12 +6,13 @@ import av
 import numpy as np
 
 from video_attack.envs.clip import Frames
+from video_attack.envs.h264 import ENCODER, PIXELS, even_sides, set_encoder
 
 _FPS = 25  # some rate must be named; x264's quality hardly depends on it
 
 
-def h264(clip: Frames, rng: np.random.Generator, *, crf: int) -> Frames:
-    """Encode and decode the clip with x264 (preset medium without mbtree, yuv420p); nothing is random.
+def h264(clip: Frames, rng: np.random.Generator, *, crf: int = 28) -> Frames:
+    """Encode and decode the clip with x264 (its own preset, medium, without mbtree); nothing is random.
 
     Even at crf 0 colours change a little, because yuv420p halves their resolution. An odd side is
     encoded with its last line repeated, which is cut off again. Other versions of x264 may answer
@@ -28,26 +29,22 @@ def h264(clip: Frames, rng: np.random.Generator, *, crf: int) -> Frames:
     Raises:
         ValueError: crf is out of its range.
     """
-    if crf not in range(52):
-        raise ValueError(f"crf={crf!r}: choose a whole number from 0 to 51")
-    _, H, W, _ = clip.shape
-    frames = np.pad(clip, [(0, 0), (0, H % 2), (0, W % 2), (0, 0)], mode="edge")
-    encoder = av.CodecContext.create("libx264", "w")
+    encoder = av.CodecContext.create(ENCODER, "w")
+    set_encoder(encoder, crf)
+    frames = even_sides(clip)
     encoder.height, encoder.width = frames.shape[1:3]
-    encoder.pix_fmt = "yuv420p"
+    encoder.pix_fmt = PIXELS
     encoder.framerate, encoder.time_base = Fraction(_FPS), Fraction(1, _FPS)
-    # With x264's macroblock tree (on by default) some clips come out in two ways, even on one thread.
-    encoder.options = {"crf": str(int(crf)), "preset": "medium", "mbtree": "0"}
     decoder = av.CodecContext.create("h264", "r")
-    # With more threads x264's answer depends on their number, thus on the machine.
-    encoder.thread_count = decoder.thread_count = 1
+    decoder.thread_count = 1
 
     packets = []
     for t, frame in enumerate(frames):
-        picture = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format="yuv420p")
+        picture = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format=PIXELS)
         picture.pts = t
         packets += encoder.encode(picture)
     packets += encoder.encode(None)
     # None at the end asks a codec for the frames that it still holds.
     pictures = [picture for packet in [*packets, None] for picture in decoder.decode(packet)]
+    _, H, W, _ = clip.shape
     return np.stack([picture.to_ndarray(format="rgb24") for picture in pictures])[:, :H, :W]

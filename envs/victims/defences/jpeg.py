@@ -6,7 +6,7 @@ from video_attack.envs.clip import Frames
 from video_attack.envs.distortions.jpeg import compress
 
 
-def jpeg(clip: Frames, rng: np.random.Generator, *, quality: int) -> Frames:
+def jpeg(clip: Frames, rng: np.random.Generator, *, quality: int = 75) -> Frames:
     """Encode and decode each frame by itself; nothing is random.
 
     Source: Das et al., "Keeping the bad guys out" (2017); Guo et al., ICLR 2018, who use a quality

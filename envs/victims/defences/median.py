@@ -6,7 +6,7 @@ import numpy as np
 from video_attack.envs.clip import Frames
 
 
-def median(clip: Frames, rng: np.random.Generator, *, size: int, frames: int) -> Frames:
+def median(clip: Frames, rng: np.random.Generator, *, size: int = 3, frames: int = 1) -> Frames:
     """Median of each channel over a square of pixels, then of each pixel over neighbouring frames.
 
     The clip's edges are repeated beyond its ends. Nothing is random. Source: spatial smoothing of

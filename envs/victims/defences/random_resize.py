@@ -6,7 +6,7 @@ import numpy as np
 from video_attack.envs.clip import Frames
 
 
-def random_resize(clip: Frames, rng: np.random.Generator, *, smallest: float) -> Frames:
+def random_resize(clip: Frames, rng: np.random.Generator, *, smallest: float = 0.9) -> Frames:
     """Shrink the clip to a random size and put it at a random place on black.
 
     One size and one place for all frames, so that nothing moves that did not move before.

@@ -5,7 +5,7 @@ import numpy as np
 from video_attack.envs.clip import Frames
 
 
-def temporal_shuffle(clip: Frames, rng: np.random.Generator, *, window: int) -> Frames:
+def temporal_shuffle(clip: Frames, rng: np.random.Generator, *, window: int = 4) -> Frames:
     """Shuffle the frames within each stretch of `window` neighbouring frames.
 
     Stretches begin at the first frame and do not overlap; the last may be shorter. So no frame moves
