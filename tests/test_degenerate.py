@@ -75,8 +75,30 @@ def test_one_output_tells_two_classes_apart(tmp_path: Path, outputs: str) -> Non
 
 def test_a_sigmoid_taken_for_a_logit_is_told(tmp_path: Path, caplog) -> None:
     with caplog.at_level(logging.WARNING):
-        load(tmp_path, After(nn.Sequential(single(), nn.Sigmoid())))
-    assert "set model.outputs=probabilities" in caplog.text
+        made = load(tmp_path, After(nn.Sequential(single(), nn.Sigmoid())))
+        for clip in CLIPS:
+            made.scores(clip[None])
+    assert caplog.text.count("set model.outputs=probabilities") == 1
+
+
+def test_logits_that_lie_between_0_and_1_by_chance_are_no_probabilities(caplog) -> None:
+    """A few numbers prove nothing: the remedy would be refused at the first clip beyond them."""
+    values = iter([0.2, 0.7, 0.4, 0.9, -3.0, *[0.5] * 20])
+    with caplog.at_level(logging.WARNING):
+        made = Function("tests.custom_models.logits", classes=2, **KEYS)
+        made._function = lambda clips: [[next(values)] for _ in clips]
+        for clip in [*CLIPS, *CLIPS]:
+            made.scores(clip[None])
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("kind", [np.array, torch.tensor])
+def test_complex_numbers_are_no_scores(kind: Any) -> None:
+    """As a forgotten FFT answers: their imaginary parts would be dropped."""
+    made = Function("tests.custom_models.logits", classes=2, **KEYS)
+    made._function = lambda clips: kind([[1 + 1j, 2.0]] * len(clips))
+    with pytest.raises(VictimError, match="no table of numbers"):
+        made.scores(CLIPS)
 
 
 @pytest.mark.parametrize("outputs", ["logits", "probabilities"])

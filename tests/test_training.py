@@ -13,10 +13,14 @@ import pytest
 import torch
 import yaml
 
+from tests.test_trust import Touch
 from tests.toys import brighten
+from video_attack.agents.core.checkpoints import restore
+from video_attack.agents.core.errors import CheckpointError
 from video_attack.agents.policy.acting import Policy, game_from
 from video_attack.agents.policy.sensitivity import SensitivityTables
 from video_attack.envs.game.bound import BoundConfig
+from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.moves import Moves
 from video_attack.envs.game.palette import Palette
 
@@ -105,10 +109,12 @@ def test_agents_learn_where_and_when_the_toy_is_sensitive(tmp_path) -> None:
 
 
 @pytest.mark.slow
-def test_what_was_learned_of_the_victim_is_in_the_policy_that_played(tmp_path) -> None:
-    """Through learner and runner of a real run: only its last iteration is validated."""
+@pytest.mark.parametrize("runners", [0, 2])
+def test_what_was_learned_of_the_victim_is_in_the_policy_that_played(tmp_path, runners) -> None:
+    """Through learner and runners of a real run: only its last iteration is validated."""
     run_dir = tmp_path / "run"
-    finish("train.py", f"run_dir={run_dir}", "queries=800", "validation.every=1000", "clips=0")
+    finish("train.py", f"run_dir={run_dir}", "queries=800", "validation.every=1000", "clips=0",
+           f"cluster.runners={runners}", "cluster.games_per_runner=8")  # fmt: skip
     policy = Policy.load(run_dir)
     game = game_from(policy.game)
     config = yaml.safe_load((run_dir / "config.yaml").read_text())
@@ -138,6 +144,40 @@ def test_cluster_of_two_nodes_with_the_victim_in_an_actor(tmp_path, algo) -> Non
         cluster.shutdown()
     lines = progress(tmp_path / "run")
     assert lines[-1]["queries"] >= 1500
+
+
+@pytest.mark.parametrize("name", ["rllib.pt", "sensitivity.pt"])
+@pytest.mark.parametrize("damage", ["cut", "pickle", "gone"])
+def test_a_damaged_checkpoint_is_named_and_nothing_in_it_is_run(tmp_path, name, damage) -> None:
+    newest = tmp_path / "iteration_000001"
+    newest.mkdir()
+    (newest / "state.json").write_text("{}")
+    palette = Palette(brighten, BoundConfig(), GameConfig())
+    tables = SensitivityTables(Moves(GameConfig(), palette, 8), 1.0)
+    also, algo = {"sensitivity.pt": tables.load}, Stateless()
+    torch.save({"metrics_logger": {}}, newest / "rllib.pt")
+    tables.save(newest / "sensitivity.pt")
+    restore(algo, tmp_path, also)  # type: ignore[arg-type]
+    if damage == "cut":
+        (newest / name).write_bytes((newest / name).read_bytes()[:100])
+    elif damage == "pickle":
+        torch.save({"tables": Touch(tmp_path / "HIT")}, newest / name)
+    else:
+        (newest / name).unlink()
+    with pytest.raises(CheckpointError, match=r"iteration_000001 cannot be read \(.*: delete it"):
+        restore(algo, tmp_path, also)  # type: ignore[arg-type]
+    assert not (tmp_path / "HIT").exists()
+
+
+class Stateless:
+    """An algorithm of RLlib's that has nothing to restore."""
+
+    @property
+    def metrics(self) -> "Stateless":
+        return self
+
+    def set_state(self, state: dict) -> None:
+        return None
 
 
 def test_resume_without_a_checkpoint_says_so(tmp_path) -> None:

@@ -71,8 +71,12 @@ def begun(run_dir: Path) -> bool:
     )
 
 
-def restore(algo: Algorithm, folder: Path) -> None:
+def restore(
+    algo: Algorithm, folder: Path, also: Mapping[str, Callable[[Path], None]] | None = None
+) -> None:
     """Restore the newest checkpoint into an algorithm.
+
+    `also` names further files of the checkpoint, each with what reads it.
 
     Raises:
         CheckpointError: it is damaged.
@@ -80,9 +84,12 @@ def restore(algo: Algorithm, folder: Path) -> None:
     newest = saved(folder)[-1]
     try:
         put_back(algo, load_state(newest / STATE))
-    except Exception as error:  # whatever RLlib meets in files that were cut off
+        for name, read in (also or {}).items():
+            read(newest / name)
+    except Exception as error:  # whatever RLlib or PyTorch meets in files that were cut off
+        why = " ".join(str(error).split()).partition(". ")[0] or type(error).__name__
         raise CheckpointError(
-            f"the checkpoint {newest} cannot be read ({str(error) or type(error).__name__}): delete "
+            f"the checkpoint {newest} cannot be read ({why}): delete "
             "it, and resume=true goes on from the one before, or from the beginning"
         ) from error
 

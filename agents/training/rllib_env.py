@@ -198,3 +198,7 @@ class AttackEnvRunner(MultiAgentEnvRunner):
         )
         self.num_envs = self.env.num_envs
         self._needs_initial_reset = True
+
+    def take_answers(self) -> list[Answer]:
+        """The answers to fresh strokes since the last call; none where only workers play."""
+        return [] if self.env is None else self.env.take_answers()

@@ -109,14 +109,13 @@ class Trainer:
         rllib = ppo_config(config, frames, self.state["resumes"], actor)
         with shared(setup):
             self.algo = rllib.build_algo()
-        if config["resume"]:
-            checkpoints.restore(self.algo, self.folder)
         palette = Palette(setup.distort, setup.bound, setup.game)
         moves = Moves(setup.game, palette, frames)
         self.policy = Policy.fresh(moves, config["algo"]["hidden"], config["distortion"])
         self.sensitivity = SensitivityTables(moves, config["algo"]["sharpness"])
         if config["resume"]:
-            self.sensitivity.load(checkpoints.saved(self.folder)[-1] / "sensitivity.pt")
+            also = {"sensitivity.pt": self.sensitivity.load}
+            checkpoints.restore(self.algo, self.folder, also)
         self.best = self._best_so_far()
         self.lines = run_dir / "progress.jsonl"
         self._forget_what_is_done_again()
@@ -173,7 +172,10 @@ class Trainer:
     def _learn_sensitivity(self) -> None:
         """Fit the tables to all answers so far, and let the agents go on from them."""
         runners = self.algo.env_runner_group
-        for answers in runners.foreach_env_runner(lambda runner: runner.env.take_answers()):
+        for answers in runners.foreach_env_runner(
+            lambda runner: runner.take_answers(),
+            timeout_seconds=self.config["cluster"]["sample_timeout_s"],  # none waits for a late one
+        ):
             self.sensitivity.answers += answers
         self.sensitivity.fit()
         tables = {agent: self.sensitivity.logits(agent) for agent in AGENTS}
@@ -184,7 +186,7 @@ class Trainer:
 
         # By hand to both: RLlib sends runners no weights that bear the number of the last ones.
         self.algo.learner_group.foreach_learner(put)
-        runners.foreach_env_runner(put)
+        runners.foreach_env_runner(put, timeout_seconds=0)  # a worker takes its calls in turn
 
     def validate(self) -> dict[str, float]:
         """Attack validation clips with the present policies; keep them if they are the best."""

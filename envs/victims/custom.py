@@ -51,7 +51,7 @@ class CustomVictim(Victim):
     """
 
     source: str
-    _asked = False
+    _asked = 0  # numbers that were looked at for doubts
 
     def __init__(
         self,
@@ -88,8 +88,7 @@ class CustomVictim(Victim):
         """Checked probabilities, float32 (N, classes), of uint8 clips (N, T, H, W, 3)."""
         rows = as_rows(self.ask(clips), self.source)
         found = probabilities(rows, len(clips), len(self.classes), self.outputs, self.source)
-        if not self._asked and rows.size >= _ENOUGH:
-            self._doubt(rows)
+        self._doubt(rows)
         return found
 
     def try_out(self) -> None:
@@ -124,11 +123,18 @@ class CustomVictim(Victim):
         self._doubt(both)
 
     def _doubt(self, rows: NDArray[np.float64]) -> None:
-        """Warn, once, of answers that are likely to be no logits."""
-        self._asked = True
-        if self.outputs != "logits" or not look_like_sigmoids(rows):
+        """Warn, once, of answers that are likely to be no logits; a few may lie there by chance."""
+        if self.outputs != "logits" or self._asked >= _ENOUGH:
             return
-        if rows.shape[1] > 1 and not look_like_probabilities(rows):
+        if not look_like_sigmoids(rows):
+            self._asked = _ENOUGH
+            return
+        self._asked += rows.size
+        sum_to_one = rows.shape[1] > 1 and look_like_probabilities(rows)
+        if self._asked < _ENOUGH and not sum_to_one:
+            return
+        self._asked = _ENOUGH
+        if rows.shape[1] > 1 and not sum_to_one:
             log.warning(
                 "%s seems to answer a probability of each class by itself: set "
                 "model.outputs=sigmoids, or they go through a softmax, which levels them", self.source,

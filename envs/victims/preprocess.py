@@ -132,9 +132,10 @@ def as_rows(answer: Any, source: str) -> NDArray[np.float64]:
         VictimError: it is nothing of that kind.
     """
     if isinstance(answer, Tensor):
-        answer = answer.detach().to("cpu", torch.float64).numpy()
+        answer = answer.detach().cpu()
+        answer = answer.numpy() if answer.is_complex() else answer.to(torch.float64).numpy()
     try:
-        if isinstance(answer, dict | str | bytes) or answer is None:
+        if isinstance(answer, dict | str | bytes) or answer is None or np.iscomplexobj(answer):
             raise TypeError
         return np.asarray(answer, np.float64)
     except (TypeError, ValueError, OverflowError) as error:  # the last: an integer beyond floats
