@@ -22,7 +22,7 @@ ALGO = {
 
 
 def test_every_setting_of_ppo_has_its_own_place() -> None:
-    assert ALGO.keys() == yaml_of("algo/ippo").keys(), "a new setting belongs into this test"
+    assert ALGO.keys() == yaml_of("algo/ippo").keys(), "add a new key to this test"
     cluster = yaml_of("cluster/local") | {"games_per_runner": 3, "runners": 2, "runner_cpus": 0.5}
     config = plain(algo=ALGO, cluster=cluster, queries=1000, seed=13, bound={"kind": "none"})
     found = ppo.ppo_config(config, 8, seed_salt=5, actor="server")
