@@ -15,8 +15,10 @@ from video_attack.envs.clip import Frames
 from video_attack.envs.victims.base import Scores
 
 CONF = Path(__file__).parents[1] / "conf/attack"
-# The learned agents need a policy, the yardstick gradients; `none` asks about the clean clip only.
-NAMES = sorted({path.stem for path in CONF.glob("*.yaml")} - {"marl", "none", "whitebox"})
+# Agents from here or elsewhere need a policy, the yardstick gradients; `none` asks about the clean clip only.
+NAMES = sorted(
+    {path.stem for path in CONF.glob("*.yaml")} - {"marl", "outside", "none", "whitebox"}
+)
 LABEL_ONLY = {"heuristic", "hopskipjump", "rays", "stde", "surfree"}
 
 

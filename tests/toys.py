@@ -1,5 +1,6 @@
 """Small known things for tests: a victim whose optimum is known, and clips that it gets right."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -162,7 +163,7 @@ def toy_env(
     victim = victim or BrightnessVictim()
     victim.feedback = kwargs.pop("feedback", victim.feedback)
     victim.top_k = kwargs.pop("top_k", victim.top_k)
-    own = {"severity", "bound", "flat_obs", "flat_actions", "render_mode", "distort"}
+    own = set(inspect.signature(VideoAttackEnv).parameters) - {"victim", "dataset", "config"}
     arguments = {key: kwargs.pop(key) for key in own & kwargs.keys()}
     config = GameConfig(**{**TOY_GAME, **kwargs})
     env = VideoAttackEnv(

@@ -5,6 +5,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from video_attack.agents.core.needs import extra_of, sentence
+
 
 def commands() -> dict[str, str]:
     """What each command does, in one line; none of them is loaded for it."""
@@ -23,7 +25,14 @@ def main() -> None:
             print(f"  {command:10}{text}")
         sys.exit(0 if name in ("-h", "--help") else f"error: there is no command {name!r}")
     sys.argv = [f"video-attack {name}", *sys.argv[2:]]
-    import_module(f"video_attack.agents.commands.{name}").run()
+    try:
+        module = import_module(f"video_attack.agents.commands.{name}")
+    except ModuleNotFoundError as error:
+        extra = extra_of(error.name or "")
+        if extra is None:
+            raise
+        sys.exit(f"error: {sentence(str(error.name), extra, name)}")
+    module.run()
 
 
 if __name__ == "__main__":

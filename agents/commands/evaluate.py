@@ -1,8 +1,10 @@
 """Attack held-out clips: `video-attack evaluate [checkpoint=...] [attack=a,b,c] [key=value ...]`."""
 
+from video_attack.agents.core.needs import begin
 from video_attack.agents.core.shell import open_shell
 
 open_shell()  # before PyTorch, Matplotlib and Ray are loaded
+begin("evaluate", "hydra", "matplotlib", user="evaluate")
 
 import hydra
 import torch

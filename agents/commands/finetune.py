@@ -1,8 +1,10 @@
 """Fine-tune a victim: `video-attack finetune model=... dataset=... [key=value ...]`."""
 
+from video_attack.agents.core.needs import begin
 from video_attack.agents.core.shell import open_shell
 
 open_shell()  # before PyTorch, Matplotlib and Ray are loaded
+begin("evaluate", "hydra", user="finetune")
 
 import hydra
 from omegaconf import DictConfig

@@ -1,8 +1,10 @@
 """Train the two agents, then attack held-out clips: `video-attack train [key=value ...]`."""
 
+from video_attack.agents.core.needs import begin
 from video_attack.agents.core.shell import open_shell
 
 open_shell()  # before PyTorch, Matplotlib and Ray are loaded
+begin("train", "hydra", "matplotlib", "ray", "tensorboardX", user="train")
 
 import hydra
 from omegaconf import DictConfig

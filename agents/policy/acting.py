@@ -81,10 +81,17 @@ class Policy:
     def act(
         self,
         observations: Mapping[str, Mapping[str, NDArray]],
-        rng: np.random.Generator,
-        greedy: bool,
+        rng: np.random.Generator | None = None,
+        greedy: bool = False,
     ) -> dict[str, NDArray[np.int64]]:
-        """Actions of both agents: the likeliest (`greedy`) or drawn, with `rng`, as in training."""
+        """Actions of both agents: the likeliest (`greedy`) or drawn, with `rng`, as in training.
+
+        Args:
+            observations: Dict observations by agent, of a game that is not flat.
+            rng: draws; None: from fresh random numbers.
+            greedy: take the likeliest choice of each part.
+        """
+        rng = np.random.default_rng() if rng is None else rng
         actions = {}
         for agent, actor in self.actors.items():
             obs = {
@@ -98,6 +105,12 @@ class Policy:
             parts = np.split(logits, ends)
             actions[agent] = np.array([int(part.argmax()) for part in parts])
         return actions
+
+    def export(self, path: str | Path) -> Path:
+        """Write a file that plays without this project, see `video_attack.agents.policy.export`."""
+        from video_attack.agents.policy.export import export
+
+        return export(self, path)
 
     def save(self, path: Path) -> None:
         """Write one file that `load` reads; atomic."""
@@ -115,12 +128,13 @@ class Policy:
         save_tensors(path, content)
 
     @classmethod
-    def load(cls, path: Path) -> "Policy":
+    def load(cls, path: str | Path) -> "Policy":
         """Read a policy file, or the one in a run's folder.
 
         Raises:
             PolicyError: not a policy file, or one of other agents.
         """
+        path = Path(path)
         path = path / "policy.pt" if path.is_dir() else path
         if not path.exists():
             raise PolicyError(f"no policy at {path}: run train.py first, or name a run's folder")

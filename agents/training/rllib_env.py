@@ -56,16 +56,11 @@ class RllibAttackEnv(MultiAgentEnv):
     def convert(
         self, step: tuple[dict, dict, dict, dict, dict]
     ) -> tuple[dict, dict, dict, dict, dict]:
-        """A PettingZoo step in RLlib's form.
-
-        The end of the budget counts as terminal: what is left of it stands in the observation, so
-        nothing may be bootstrapped beyond it.
-        """
-        raw, rewards, *_ = step
-        over = not self.env.agents
-        ended = {**dict.fromkeys(AGENTS, over), "__all__": over}
-        going_on = {**dict.fromkeys(AGENTS, False), "__all__": False}
-        return self.observations(raw), rewards, ended, going_on, {}
+        """A PettingZoo step in RLlib's form; the end of the budget is terminal in both."""
+        raw, rewards, terminated, truncated, _ = step
+        ended = {**terminated, "__all__": all(terminated.values())}
+        cut = {**truncated, "__all__": all(truncated.values())}
+        return self.observations(raw), rewards, ended, cut, {}
 
 
 class AttackVectorEnv(SyncVectorMultiAgentEnv):
@@ -127,7 +122,7 @@ class AttackVectorEnv(SyncVectorMultiAgentEnv):
             else:
                 self._note_answer(i, actions[i])
                 self._note_step(i, result)
-        self._autoreset_envs = np.array([flags["__all__"] for flags in self._terminations])
+        self._autoreset_envs = np.array([not game.env.agents for game in self.envs])
         return (
             list(self._observations), list(self._rewards), list(self._terminations),
             list(self._truncations), list(self._infos),
@@ -154,7 +149,7 @@ class AttackVectorEnv(SyncVectorMultiAgentEnv):
             self._truncations[i], self._infos[i],
         ) = self.envs[i].convert(result)  # fmt: skip
         self._returns[i] += result[1][AGENTS[0]]
-        if self._terminations[i]["__all__"]:
+        if not self.envs[i].env.agents:
             ledger = self.envs[i].env.episode.ledger
             success = ledger.first_success is not None
             norm = {"norm": ledger.best_norm} if success else {}

@@ -9,6 +9,7 @@ from av.video.reformatter import VideoReformatter
 
 from video_attack.agents.video.write import write_video
 from video_attack.envs.clip import Frames, check_frames
+from video_attack.envs.datasets.av_versions import to_rgb
 from video_attack.envs.game.threat import Goal
 from video_attack.envs.victims.base import Victim
 
@@ -85,10 +86,7 @@ def read_pictures(path: Path, shape: tuple[int, ...]) -> Frames:
     """
     converter = VideoReformatter()
     with av.open(str(path)) as file:
-        pictures = [
-            converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-            for frame in file.decode(video=0)
-        ]
+        pictures = [to_rgb(converter, frame) for frame in file.decode(video=0)]
     T, H, W, _ = shape
     cut = [picture[:H, :W] for picture in pictures]
     if len(cut) != T or any(picture.shape != shape[1:] for picture in cut):

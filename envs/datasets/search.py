@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
-from av.stream import Disposition
+
+from video_attack.envs.datasets.av_versions import is_cover
 
 log = logging.getLogger(__name__)
 # Endings that are believed; a file of any other is opened.
@@ -57,7 +58,7 @@ def holds_video(path: Path) -> bool:
             if any(kind in _STILL or kind.endswith("_pipe") for kind in kinds):
                 return False
             videos = container.streams.video
-            if not videos or videos[0].disposition & Disposition.attached_pic:  # a song's cover
+            if not videos or is_cover(container):
                 return False
             return next(container.decode(videos[0]), None) is not None
     except (av.error.FFmpegError, OSError, ValueError):

@@ -10,6 +10,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from video_attack.envs.clip import Frames, Sampling
+from video_attack.envs.datasets.av_versions import rotation, to_rgb
 from video_attack.envs.datasets.base import BadClipError
 from video_attack.envs.datasets.container import missing_bytes
 from video_attack.envs.impostor import impostor
@@ -50,8 +51,8 @@ def read_frames(
     converter = VideoReformatter()
     for index, frame in enumerate(_decode(path)):
         if index in places:
-            picture = converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-            out[places.pop(index)] = fit(np.rot90(picture, frame.rotation // 90), sampling, path)
+            picture = np.rot90(to_rgb(converter, frame), rotation(frame) // 90)
+            out[places.pop(index)] = fit(picture, sampling, path)
             if not places:
                 return out
     raise BadClipError(f"{path} changed while it was read: read it again once it is complete")

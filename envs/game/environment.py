@@ -1,9 +1,9 @@
 """video_attack_v1: two agents, space and time, attack a video classifier (PettingZoo ParallelEnv)."""
 
+import copy
 import logging
-from collections.abc import Generator
-from difflib import get_close_matches
-from typing import Any
+from collections.abc import Generator, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from gymnasium import spaces
@@ -15,17 +15,14 @@ from video_attack.envs.datasets.base import BadClipError, ClipDataset, DatasetEr
 from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.episode import AGENTS, Episode, choose_goal, open_ledger
+from video_attack.envs.game.forms import Form
 from video_attack.envs.game.ledger import Ledger, run_batched
 from video_attack.envs.game.moves import Moves
-from video_attack.envs.game.observation import (
-    faded,
-    flat_space,
-    flatten,
-    observation_spaces,
-    state_space,
-)
+from video_attack.envs.game.observation import faded, observation_spaces, state_space
 from video_attack.envs.game.palette import Distort, Palette, distorted_variants
 from video_attack.envs.game.render import panel
+from video_attack.envs.game.rules import chosen_clip, rules_of
+from video_attack.envs.game.spoken import line
 from video_attack.envs.victims.base import Scores, Victim
 
 Step = tuple[dict, dict, dict, dict, dict]
@@ -37,7 +34,23 @@ def parallel_env(
     distort: Distort | None = None,
     **kwargs: Any,
 ) -> "VideoAttackEnv":
-    """The environment; without arguments, the embedded victim, clips and gaussian noise."""
+    """The environment; without arguments, the embedded victim, clips and gaussian noise.
+
+    Args:
+        victim: see VideoAttackEnv, as for the others.
+        dataset: clips cut as the victim needs them.
+        distort: a function (clip, severity, rng) -> clip.
+        **kwargs: of VideoAttackEnv.
+
+    Raises:
+        TypeError: a name in place of an object; `video_attack.make` takes names.
+    """
+    for key, value in (("model", victim), ("dataset", dataset), ("distortion", distort)):
+        if isinstance(value, str | Mapping):
+            raise TypeError(
+                f"{key}: parallel_env takes objects, not {value!r}; by name it is "
+                f"video_attack.make({key}={value!r})"
+            )
     if victim is None:
         from video_attack.envs.victims.tiny3d import Tiny3D
 
@@ -64,24 +77,42 @@ class VideoAttackEnv(ParallelEnv):
 
     Both get the same reward and the same flags. `state()`: float32 (4*T*G*G + 11,).
     A step is one query, counted by the episode's ledger, as is the clean clip at reset.
-    `infos[agent]`: queries, margin, norm, success.
+    `infos[agent]`: queries, margin, norm, success (and action_mask, see `mask`).
+
+    The end of the budget terminates the episode: the budget is a rule of the game, and what is left of
+    it is observed, so that nothing may be bootstrapped beyond it. Only `max_cycles`, which nobody sees,
+    truncates.
+
+    A deep copy goes on by itself, and shares the victim, the data set and the distortion.
 
     Args:
         victim: the classifier under attack.
         dataset: clips to draw from; those that the victim gets wrong are passed over.
         distort: any callable (clip, severity, rng) -> clip.
         severity: 1 to 5, handed to `distort`.
-        config: rules and reward weights.
-        bound: where attacked clips may lie; default: between the clean and the distorted clip.
-        flat_obs: observations as one float32 Box.
+        config: rules and reward weights, or a dict of those that are not the default's.
+        bound: where attacked clips may lie, or its kind; default: between the clean and the distorted clip.
+        flat_obs: observations as one float32 Box in [-1, 1]. It is not `gymnasium.spaces.flatten`: the
+            parts come in the table's order, not in the alphabet's, and bytes are scaled to [0, 1], so
+            that a plain MLP can take it as it is.
         flat_actions: one Discrete an agent (a move then either adds or undoes).
-        render_mode: None or "rgb_array".
+        equal_spaces: spaces of equal size for both agents, see `video_attack.envs.game.forms.Form`;
+            observations are then flat.
+        mask: None, or where action masks go: "infos" or "observations", see Form.
+        max_cycles: steps after which an episode is truncated; None: none.
+        render_mode: None, "rgb_array" (a picture), "ansi" (a line of text) or "human" (that line is
+            printed after each reset and step).
 
     `reset(options={"clip": i})` chooses the clip. Version history: v1, any patch, frame,
     texture and strength, free bounds, shrinking after the flip; v0, boxes of a mask.
     """  # noqa: E501 - a table row cannot be broken
 
-    metadata = {"name": "video_attack_v1", "render_modes": ["rgb_array"], "is_parallelizable": True}  # noqa: RUF012 - PettingZoo's own form
+    metadata: ClassVar[dict[str, Any]] = {
+        "name": "video_attack_v1",
+        "render_modes": ["human", "rgb_array", "ansi"],
+        "is_parallelizable": True,
+        "render_fps": 10,
+    }
 
     def __init__(
         self,
@@ -90,35 +121,44 @@ class VideoAttackEnv(ParallelEnv):
         distort: Distort,
         *,
         severity: int = 5,
-        config: GameConfig | None = None,
-        bound: BoundConfig | None = None,
+        config: GameConfig | Mapping[str, Any] | None = None,
+        bound: BoundConfig | str | None = None,
         flat_obs: bool = False,
         flat_actions: bool = False,
+        equal_spaces: bool = False,
+        mask: str | None = None,
+        max_cycles: int | None = None,
         render_mode: str | None = None,
     ) -> None:
-        if render_mode not in (None, "rgb_array"):
-            raise ValueError(f"render_mode={render_mode!r}: choose rgb_array or None")
+        modes = self.metadata["render_modes"]
+        if render_mode not in (None, *modes):
+            raise ValueError(f"render_mode={render_mode!r}: choose {', '.join(modes)} or None")
+        if max_cycles is not None and max_cycles < 1:
+            raise ValueError(f"max_cycles={max_cycles}: must be at least 1, or None")
         if not len(dataset):
             raise DatasetError("the data set has no clips: check its root, lists and classes")
-        self.config = config or GameConfig()
+        self.config = config if isinstance(config, GameConfig) else rules_of(config or {})
         if self.config.budget < 2:
             raise ValueError("env.budget=1: the clean clip is the first query, so the game needs 2")
         self.victim, self.dataset, self.distort, self.severity = victim, dataset, distort, severity
-        self.flat_obs, self.render_mode = flat_obs, render_mode
+        self.max_cycles, self.render_mode = max_cycles, render_mode
         self.possible_agents = list(AGENTS)
         self.agents: list[str] = []
         frames, grid = victim.sampling.frames, self.config.grid
-        self.bound = bound or BoundConfig()
+        self.bound = BoundConfig(bound) if isinstance(bound, str) else bound or BoundConfig()
         palette = Palette(distort, self.bound, self.config)
         self.moves = Moves(self.config, palette, frames, flat=flat_actions)
-        self.action_spaces = dict(self.moves.spaces)
-        self.observation_spaces: dict[str, spaces.Space] = {
-            agent: flat_space(space) if flat_obs else space
-            for agent, space in observation_spaces(frames, grid).items()
-        }
+        self.form = Form(
+            self.moves, observation_spaces(frames, grid),
+            flat_obs=flat_obs, equal_spaces=equal_spaces, mask=mask,
+        )  # fmt: skip
+        self.flat_obs = self.form.flat_obs
+        self.action_spaces = self.form.action_spaces
+        self.observation_spaces = self.form.observation_spaces
         self.state_space = state_space(frames, grid)
         self.queries = 0  # all that this environment has asked, over all episodes
         self.episode: Episode | None = None
+        self._cycles = 0
         self._unusable: set[int] = set()
         self._rng = np.random.default_rng()
 
@@ -142,7 +182,7 @@ class VideoAttackEnv(ParallelEnv):
         self, seed: int | None = None, options: dict | None = None
     ) -> Generator[tuple[Ledger, Frames], Scores, tuple[dict, dict]]:
         """`reset` as a coroutine, so that many environments can share one victim call."""
-        chosen = _chosen_clip(options or {}, len(self.dataset))
+        chosen = chosen_clip(options or {}, len(self.dataset))
         if seed is not None:
             # A seeded episode may depend on nothing that happened before it.
             self._rng, self._unusable = np.random.default_rng(seed), set()
@@ -169,7 +209,8 @@ class VideoAttackEnv(ParallelEnv):
         )
         bound = self.bound.around(clip.frames, versions)
         self.episode = Episode(ledger, clean, versions, bound, self.config, self.moves, self._rng)
-        self.agents = list(AGENTS)
+        self.agents, self._cycles = list(AGENTS), 0
+        self._show()
         return self._observations(), self._infos()
 
     def step_coroutine(
@@ -179,10 +220,12 @@ class VideoAttackEnv(ParallelEnv):
         if self.episode is None or not self.agents:
             raise RuntimeError("the episode is over: call reset() before step()")
         episode = self.episode
-        answer = yield episode.ledger, episode.begin(actions)
+        answer = yield episode.ledger, episode.begin(self.form.actions(actions))
         self.queries += 1
+        self._cycles += 1
         reward = episode.finish(answer[0])
-        terminated, truncated = episode.over
+        terminated = any(episode.over)  # by the clean-up or by the budget, both of them observed
+        truncated = not terminated and self._cycles == self.max_cycles
         step = (
             self._observations(),
             dict.fromkeys(AGENTS, reward),
@@ -192,6 +235,7 @@ class VideoAttackEnv(ParallelEnv):
         )
         if terminated or truncated:
             self.agents = []
+        self._show()
         return step
 
     def state(self) -> NDArray[np.float32]:
@@ -200,12 +244,15 @@ class VideoAttackEnv(ParallelEnv):
             raise RuntimeError("no episode yet: call reset() before state()")
         return self.episode.state()
 
-    def render(self) -> Frames | None:
-        """uint8 (H', W', 3): original | distorted | difference with mask | scores.
+    def render(self) -> Frames | str | None:
+        """A uint8 picture (H', W', 3) or a line of text, as `render_mode` says.
 
-        Shows the frame that carries most of the perturbation.
+        The picture is original | distorted | difference with mask | scores, of the frame that carries
+        most of the perturbation.
         """
-        if self.render_mode is None or self.episode is None:
+        if self.render_mode == "ansi":
+            return self._line()
+        if self.render_mode != "rgb_array" or self.episode is None:
             return None
         canvas, ledger = self.episode.canvas, self.episode.ledger
         return panel(
@@ -230,12 +277,31 @@ class VideoAttackEnv(ParallelEnv):
             logging.getLogger(__name__).warning("%s; skipped", error)
             return None
 
+    def siblings(self, count: int) -> list["VideoAttackEnv"]:
+        """Games of the same kind that share victim, data set and distortion, each with its own chance."""
+        games = [copy.deepcopy(self) for _ in range(count)]
+        for game, rng in zip(games, self._rng.spawn(count), strict=True):
+            game._rng, game.queries = rng, 0
+        return games
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "VideoAttackEnv":
+        for shared in (self.victim, self.dataset, self.distort):
+            memo[id(shared)] = shared
+        twin = object.__new__(type(self))
+        memo[id(self)] = twin
+        twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return twin
+
+    def _line(self) -> str:
+        return line(self.episode, self.victim.classes) if self.episode else "no episode yet"
+
+    def _show(self) -> None:
+        if self.render_mode == "human":
+            print(self._line())
+
     def _observations(self) -> dict[str, Any]:
         assert self.episode is not None  # called only by reset and step, which have one
-        observations = self.episode.observations()
-        if self.flat_obs:
-            return {agent: flatten(part) for agent, part in observations.items()}
-        return observations
+        return self.form.observations(self.episode.observations())
 
     def _infos(self) -> dict[str, dict[str, Any]]:
         assert self.episode is not None  # called only by reset and step, which have one
@@ -246,28 +312,9 @@ class VideoAttackEnv(ParallelEnv):
             "norm": self.episode.canvas.norm(),
             "success": self.episode.flipped,
         }
-        return {agent: dict(info) for agent in AGENTS}
-
-
-def _chosen_clip(options: dict[str, Any], clips: int) -> int | None:
-    """The index that reset's options name; raises ValueError where it is misspelt or none.
-
-    An option of quite another name is warned of only: PettingZoo's api test gives one.
-    """
-    for key in options:
-        if key != "clip" and get_close_matches(str(key).lower(), ["clip"], cutoff=0.5):
-            raise ValueError(f"options {key!r}: reset takes one option only, clip, an index")
-        if key != "clip":
-            logging.getLogger(__name__).warning(
-                "reset ignores the option %r: it takes clip only", key
-            )
-    chosen = options.get("clip")
-    if chosen is None:
-        return None
-    whole = isinstance(chosen, int | np.integer) and not isinstance(chosen, bool)
-    if not whole or not 0 <= chosen < clips:
-        raise ValueError(f"options clip={chosen!r}: choose from 0 to {clips - 1}")
-    return int(chosen)
+        if self.form.mask is None:
+            return {agent: dict(info) for agent in AGENTS}
+        return {agent: {**info, "action_mask": self.form.masks[agent]} for agent in AGENTS}
 
 
 def _alone(victim: Victim, coroutine: Any) -> Any:
