@@ -43,6 +43,7 @@ ALLOWED = {
     "agents.report": ["agents.core", "agents.video", "agents.attacks.base"],
     "agents.setup": ["agents.core", "agents.policy", "agents.attacks.base"],
     "agents.configs": ["agents.core", "agents.setup"],
+    "agents.robustness": ["agents.core", "agents.configs", "agents.setup", "agents.attacks"],
     "agents.evaluation": [
         *("agents.core", "agents.setup", "agents.attacks", "agents.video", "agents.report"),
         "agents.training.ray_start",  # the workers know Ray
