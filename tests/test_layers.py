@@ -45,6 +45,7 @@ ALLOWED = {
     "agents.setup": ["agents.core", "agents.policy", "agents.attacks.base"],
     "agents.configs": ["agents.core", "agents.setup"],
     "agents.cluster": ["agents.core", "agents.setup"],
+    "agents.robustness": ["agents.core", "agents.configs", "agents.setup", "agents.attacks"],
     "agents.evaluation": [
         *("agents.core", "agents.setup", "agents.attacks", "agents.video", "agents.report"),
         "agents.cluster",  # for the workers

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from video_attack.agents.configs.attack_list import (
     attack_names,
+    listed,
     one_attack_list,
     to_the_right_attack,
 )
@@ -46,6 +47,8 @@ def arrange(command: str, arguments: Sequence[str]) -> list[str]:
 def spell_out(command: str, given: Sequence[str], options: Namespace) -> list[str]:
     """Overrides of one run, spelt out: lists of attacks, whole numbers, and what a checkpoint brings."""
     given = whole_numbers(command, [parse(argument) for argument in given])
+    if command == "train":
+        given = listed("logger", [parse(argument) for argument in given])
     if command == "evaluate":
         given = one_attack_list([parse(argument) for argument in given])
         run = overview(command, given, options)

@@ -52,6 +52,18 @@ def one_attack_list(given: Sequence[Override]) -> list[str]:
     return lines
 
 
+def listed(group: str, given: Sequence[Override]) -> list[str]:
+    """Overrides in which `group=a,b` and `group=a` are Hydra's list; `group=null` is an empty one."""
+    lines = [str(override.input_line) for override in given]
+    for place, override in enumerate(given):
+        if override.key_or_group == group and not override.package and not override.is_delete():
+            value = override.value()
+            parts = value.list if isinstance(value, ChoiceSweep) else [value]
+            names = [n for part in parts for n in re.split(r"[,\s\[\]'\"]+", str(part)) if n]
+            lines[place] = f"{group}=[{','.join(n for n in dict.fromkeys(names) if n != 'None')}]"
+    return lines
+
+
 def attack_names(run: DictConfig) -> Names:
     """The attacks of a composed configuration."""
     return Names(tuple(map(str, run.attacks)), run.attack is not None)

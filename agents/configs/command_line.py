@@ -129,6 +129,7 @@ def refuse_changes(new: dict[str, Any], old: dict[str, Any], path: str = "") -> 
         "side_by_side",
         "threads",
         "keep_checkpoints",
+        "loggers",
         "cluster",
         "workers",
         "worker_gpus",

@@ -10,7 +10,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from video_attack.agents.configs.carried import NAME
-from video_attack.agents.configs.spelling import parse
+from video_attack.agents.configs.spelling import LISTS, parse
 from video_attack.agents.core.trust import CONF
 
 FRAGMENTS = ("base", "carried", "hydra")
@@ -82,7 +82,7 @@ def fits(command: str, preset: str) -> bool:
 
 def prefix(group: str, name: str) -> str:
     """Where the keys of a choice stand."""
-    return f"attacks.{name}" if group == "attack" else group
+    return f"{group}s.{name}" if group in LISTS else group
 
 
 def own_keys(lines: Sequence[str]) -> Iterator[str]:

@@ -78,6 +78,7 @@ class TrainConfig(RunConfig):
     algo: AlgoConfig = field(default_factory=AlgoConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
+    loggers: dict[str, Any] = field(default_factory=dict)
     queries: int = MISSING
     resume: bool = MISSING
     keep_checkpoints: int = MISSING

@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from video_attack.agents.core.errors import ConfigError
 from video_attack.agents.core.trust import CONF
 
+LISTS = ("attack", "logger")  # groups of which several choices may be made
 HOME = re.compile(r"(?<![^=\[,:\s])~[^,\[\]{}]*")  # a value, or one in a list, that begins with ~
 
 
@@ -31,7 +32,7 @@ def readable(argument: str, multirun: bool = False) -> str:
     override = next(filter(None, map(_parsed, candidates)), None)
     if override is None:
         raise ConfigError(_unreadable(argument, key, value))
-    if override.is_sweep_override() and not multirun and override.key_or_group != "attack":
+    if override.is_sweep_override() and not multirun and override.key_or_group not in LISTS:
         raise ConfigError(
             f"{argument} is several values: write {shell(key, value)} for one text with a comma, "
             f"{key}=[{value}] for a list, or add --multirun for a run with each"
@@ -75,7 +76,7 @@ def check_choice(override: Override) -> None:
     group, value = override.key_or_group, override.value()
     if "." in group or not (CONF / group).is_dir() or override.is_sweep_override():
         return
-    if isinstance(value, str | dict | None) or (isinstance(value, list) and group == "attack"):
+    if isinstance(value, str | dict | None) or (isinstance(value, list) and group in LISTS):
         return
     names = ", ".join(sorted(file.stem for file in (CONF / group).glob("*.yaml")))
     raise ConfigError(f"{override.input_line}: {group} takes one of {names}")

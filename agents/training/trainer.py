@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from tensorboardX import SummaryWriter
 
 from video_attack.agents.attacks.play.marl import Marl
 from video_attack.agents.attacks.play.random_moves import RandomMoves
@@ -29,6 +28,7 @@ from video_attack.agents.setup.attack_setup import AttackSetup, build_setup
 from video_attack.agents.training.ppo import ppo_config
 from video_attack.agents.training.rllib_env import shared
 from video_attack.agents.training.rllib_workers import check_cluster, iteration, need_room
+from video_attack.agents.training.trackers.base import check_trackers, open_trackers
 from video_attack.envs.datasets.base import DatasetError
 from video_attack.envs.game.episode import AGENTS
 from video_attack.envs.game.moves import Moves
@@ -47,6 +47,7 @@ def train(config: dict[str, Any], run_dir: Path) -> Path:
     """
     if config["threads"]:
         torch.set_num_threads(config["threads"])
+    check_trackers(config)
     inline = config["cluster"]["victim"] == "inline"
     setup = build_setup(config) if inline else None  # its errors show before Ray has started
     cluster = config["cluster"]
@@ -119,9 +120,7 @@ class Trainer:
         self.best = self._best_so_far()
         self.lines = run_dir / "progress.jsonl"
         self._forget_what_is_done_again()
-        self.board = SummaryWriter(
-            str(run_dir / "tensorboard"), purge_step=self.state["queries"] + 1
-        )
+        self.trackers = open_trackers(config, run_dir, self.state["queries"])
 
     def run(self) -> Path:
         """Iterate until the queries are spent; returns the path of the best policy."""
@@ -134,7 +133,8 @@ class Trainer:
                 norm=facts["norm"], best=self.best if math.isfinite(self.best) else "-",
             )  # fmt: skip
         bar.close()
-        self.board.close()
+        for tracker in self.trackers:
+            tracker.close()
         done = [json.loads(line) for line in self.lines.read_text().splitlines()]
         # None (no episode ended) becomes a gap in the curve.
         success, spent = (
@@ -242,10 +242,10 @@ class Trainer:
             for key in ("entropy", "vf_explained_var", "policy_loss", "vf_loss", "mean_kl_loss"):
                 if key in learners[agent]:
                     facts[f"{agent}_{key}"] = float(learners[agent][key])
-        for key, value in facts.items():
-            if math.isfinite(value):  # no episode ended: nothing to show
-                self.board.add_scalar(key, value, self.state["queries"])
-        self.board.flush()
+        # Not finite: no episode ended, so that there is nothing to show.
+        shown = {key: value for key, value in facts.items() if math.isfinite(value)}
+        for tracker in self.trackers:
+            tracker.log(shown, self.state["queries"])
         line = {key: None if math.isnan(value) else value for key, value in facts.items()}
         with self.lines.open("a") as lines:
             lines.write(json.dumps({**self.state, **line}) + "\n")

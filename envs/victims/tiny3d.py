@@ -57,9 +57,13 @@ class Tiny3DNet(nn.Module):
         self.classify = nn.Linear(128, classes)
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Logits, float (N, classes), of clips (N, T, H, W, 3): uint8, or floats for gradients."""
+        """Logits, float (N, classes), of clips (N, T, H, W, 3): uint8, or floats for gradients.
+
+        Raises:
+            ValueError: floats on [0, 1]; 0-255 it must be.
+        """
         if clips.is_floating_point():
-            x = halve(clips) / 510 - 1
+            x = halve(as_tensor(clips, clips.device)) / 510 - 1
             change = torch.diff(x, dim=1, prepend=x[:, :1])
         else:
             x = halve(clips).float().div_(510).sub_(1.0)
