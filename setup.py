@@ -23,7 +23,7 @@ CORE = [
     "scipy>=1.12",
     # The headless build has the same cv2 without Qt and libGL, which servers seldom have.
     "opencv-python-headless>=4.10",
-    # 19 drops the option that odd metadata needs.
+    # 13 to 18 decode alike: see envs/datasets/av_versions.py; 19 drops the option that odd metadata needs.
     "av>=13,<19",
     "scikit-image>=0.24",
     "pyyaml>=6",

@@ -55,13 +55,16 @@ def test_a_masked_choice_is_the_agents_own_unchanged(variant):
             assert not np.ravel(action)[len(meant) :].any()
 
 
-def test_masks_among_observations_are_the_infos_own():
-    env = toy_env(equal_spaces=True, flat_actions=True, mask="observations")
+def test_masks_lie_in_one_place_only():
+    equal = {"equal_spaces": True, "flat_actions": True}
+    env = toy_env(**equal, mask="observations")
     observations, infos = env.reset(seed=0)
+    masks = toy_env(**equal, mask="infos").reset(seed=0)[1]
     for agent in AGENTS:
         assert env.observation_space(agent).contains(observations[agent])
-        assert observations[agent]["action_mask"] is infos[agent]["action_mask"]
-    assert infos["temporal"]["action_mask"].sum() < infos["spatial"]["action_mask"].sum()
+        assert "action_mask" not in infos[agent]
+        assert np.array_equal(observations[agent]["action_mask"], masks[agent]["action_mask"])
+    assert masks["temporal"]["action_mask"].sum() < masks["spatial"]["action_mask"].sum()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import itertools
 
+import pettingzoo
 import pytest
 from pettingzoo.test import api_test, performance_benchmark, render_test, seed_test
 from pettingzoo.test.max_cycles_test import max_cycles_test
@@ -26,6 +27,9 @@ FORMS = [
     "ignore::UserWarning"
 )  # of agents without numbers, and Dict observations
 def test_pettingzoo_api(form):
+    flat = form.get("flat_obs") or form.get("equal_spaces")
+    if pettingzoo.__version__ == "1.24.3" and not flat:
+        pytest.skip("its test takes no Dict but one of observation and action_mask")
     api_test(TurnsEnv(toy_env(**form)), num_cycles=60)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Colorspace, VideoReformatter
 
 VERSION = int(av.__version__.partition(".")[0])
 ATTACHED_PICTURE = 1 << 10  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC
@@ -13,9 +13,13 @@ _COVERS = ("mjpeg", "png", "bmp", "gif", "webp")
 
 
 def to_rgb(converter: VideoReformatter, frame: av.VideoFrame) -> Any:
-    """A frame as uint8 (H, W, 3), converted without threads, where PyAV has any (from 17)."""
-    threads = {"threads": 1} if VERSION >= 17 else {}
-    return converter.reformat(frame, format="rgb24", **threads).to_ndarray()
+    """A frame as uint8 (H, W, 3), by the colours that its file states."""
+    if VERSION >= 17:  # without threads, of which starting costs more than converting
+        return converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+    # These heed the file's colours only where another colour space is asked for.
+    return converter.reformat(
+        frame, format="rgb24", dst_colorspace=Colorspace.DEFAULT, src_color_range=frame.color_range
+    ).to_ndarray()
 
 
 def rotation(frame: av.VideoFrame) -> int:

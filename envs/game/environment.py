@@ -77,7 +77,7 @@ class VideoAttackEnv(ParallelEnv):
 
     Both get the same reward and the same flags. `state()`: float32 (4*T*G*G + 11,).
     A step is one query, counted by the episode's ledger, as is the clean clip at reset.
-    `infos[agent]`: queries, margin, norm, success (and action_mask, see `mask`).
+    `infos[agent]`: queries, margin, norm, success (and action_mask with mask="infos").
 
     The end of the budget terminates the episode: the budget is a rule of the game, and what is left of
     it is observed, so that nothing may be bootstrapped beyond it. Only `max_cycles`, which nobody sees,
@@ -312,9 +312,12 @@ class VideoAttackEnv(ParallelEnv):
             "norm": self.episode.canvas.norm(),
             "success": self.episode.flipped,
         }
-        if self.form.mask is None:
+        if self.form.mask != "infos":
             return {agent: dict(info) for agent in AGENTS}
-        return {agent: {**info, "action_mask": self.form.masks[agent]} for agent in AGENTS}
+        return {
+            agent: {**info, "action_mask": copy.deepcopy(self.form.masks[agent])}
+            for agent in AGENTS
+        }
 
 
 def _alone(victim: Victim, coroutine: Any) -> Any:

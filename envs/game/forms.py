@@ -1,5 +1,6 @@
 """Form: the game's spaces as a library wants them (flat, of equal size, with masks), and the way back."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,15 +27,16 @@ class Form:
             one and then one-hot of the agent (2,). Actions have each part's larger number of choices;
             those beyond an agent's own count round: choice c of n is c modulo n, so that chance stays
             (nearly) uniform over the agent's moves. Parts that it lacks change nothing.
-        mask: where action masks go, see `masks`: None, "infos" (`infos[agent]["action_mask"]`), or
-            "observations" (there as well, and observations are Dict "observation", "action_mask").
+        mask: where action masks go, see `masks`: None, "infos" (`infos[agent]["action_mask"]`, as AgileRL
+            reads them), or "observations" (Dict "observation", "action_mask", PettingZoo's convention).
+            TorchRL reads either, and fails where it finds both.
 
     Attributes:
         observation_spaces: by agent.
         action_spaces: by agent.
         masks: by agent, which choices are its own: int8 (n,) of a Discrete, a tuple of them for a
             MultiDiscrete, as `sample(mask)` of gymnasium's spaces takes them. All 1 unless
-            `equal_spaces`. The same arrays on every step: do not write into them.
+            `equal_spaces`.
 
     Raises:
         ValueError: a mask that is misspelt, or has no form that libraries agree on.
@@ -107,14 +109,15 @@ class Form:
         return array
 
     def _observation(self, agent: str, raw: dict[str, NDArray]) -> Any:
-        seen: Any = flatten(raw) if self.flat_obs else raw
+        # Copies: whoever keeps an observation may write into it.
+        seen: Any = flatten(raw) if self.flat_obs else {k: v.copy() for k, v in raw.items()}
         if self.equal:
             full = np.zeros(self._length + len(AGENTS), np.float32)
             full[: len(seen)] = seen
             full[self._length + AGENTS.index(agent)] = 1
             seen = full
         if self.mask == "observations":
-            return {"observation": seen, "action_mask": self.masks[agent]}
+            return {"observation": seen, "action_mask": copy.deepcopy(self.masks[agent])}
         return seen
 
     def _action(self, agent: str, action: Any) -> Any:

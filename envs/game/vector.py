@@ -41,7 +41,8 @@ class ParallelVector:
 
     def __init__(self, game: VideoAttackEnv, num_envs: int, autoreset: str = "next_step") -> None:
         self.batch, self.num_envs = Games(game, num_envs, autoreset), num_envs
-        self.metadata = {**game.metadata, "autoreset_mode": MODES[autoreset]}
+        self.autoreset_mode = MODES[autoreset]  # where TorchRL looks for it
+        self.metadata = {**game.metadata, "autoreset_mode": self.autoreset_mode}
         self.render_mode = game.render_mode
         self.possible_agents, self.agents = list(AGENTS), list(AGENTS)
         self._seen, self._acts = dict(game.observation_spaces), dict(game.action_spaces)
@@ -119,7 +120,8 @@ class _Rows(VectorEnv):
     def __init__(self, game: VideoAttackEnv, num_games: int, autoreset: str) -> None:
         self.batch = Games(game, num_games, autoreset)
         self.num_envs = num_games * self.rows
-        self.metadata = {**game.metadata, "autoreset_mode": MODES[autoreset]}
+        self.autoreset_mode = MODES[autoreset]  # where TorchRL looks for it
+        self.metadata = {**game.metadata, "autoreset_mode": self.autoreset_mode}
         self.render_mode = game.render_mode
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
