@@ -12,7 +12,7 @@ from video_attack.envs.game.observation import PLANES, ROWS, STATUS, THUMBNAIL_C
 Observation = Mapping[str, Tensor]
 
 # Shares of an untrained agent's choices.
-ACTS_AT_FIRST = {"paint": 0.96, "opposite": 0.02, "weaken": 0.01, "undo": 0.01}
+ACTS_AT_FIRST = {"paint": 0.9, "opposite": 0.02, "weaken": 0.04, "undo": 0.04}
 RESCALES_AT_FIRST = {"leave": 0.04, "boundary": 0.88, "3 %": 0.04, "10 %": 0.04}
 
 
