@@ -1,4 +1,4 @@
-"""A setting from names, as the commands compose it, for use inside of another program."""
+"""What is attacked, from names, as the commands compose it, for use inside of another program."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

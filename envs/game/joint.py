@@ -37,7 +37,7 @@ class Join:
             spaces.Box(-1, 1, (size,), np.float32) if self.flat else spaces.Dict(named(seen))
         )
         self._parts = {agent: choices(form.action_spaces[agent]) for agent in AGENTS}
-        self._runner = {
+        self._single = {
             agent: isinstance(form.action_spaces[agent], spaces.Discrete) for agent in AGENTS
         }
         self.action_space = spaces.MultiDiscrete(np.concatenate(list(self._parts.values())))
@@ -50,7 +50,7 @@ class Join:
         """Both agents' actions, of one."""
         middle = len(self._parts[AGENTS[0]])
         halves = zip(AGENTS, np.split(np.asarray(action), [middle]), strict=True)
-        return {agent: half[0] if self._alone[agent] else half for agent, half in halves}
+        return {agent: half[0] if self._single[agent] else half for agent, half in halves}
 
 
 class JointEnv(gymnasium.Env):

@@ -28,7 +28,8 @@ class ArtAttack(LibraryAttack):
         from art.attacks import EvasionAttack, evasion
 
         made: Any = getattr(evasion, self.method, None)
-        if not (inspect.isclass(made) and issubclass(made, EvasionAttack)):
+        fits = inspect.isclass(made) and issubclass(made, EvasionAttack)
+        if not fits:
             raise ConfigError(
                 f"attack.method={self.method!r}: name a class of art.attacks.evasion, such as HopSkipJump"
             )

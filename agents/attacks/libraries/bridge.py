@@ -50,7 +50,7 @@ def proposals(work: Callable[[Ask], None], seed: int) -> Proposals:
         except Stopped:
             pass
         except BaseException as error:  # handed on to the caller, whatever it is
-            end = fault
+            end = error
         asked.put(end)
 
     worker = threading.Thread(target=run, name="library attack", daemon=True)

@@ -47,7 +47,8 @@ class FoolboxAttack(LibraryAttack):
         import foolbox
 
         made: Any = getattr(foolbox.attacks, self.method, None)
-        if not (inspect.isclass(made) and issubclass(made, foolbox.attacks.Attack)):
+        fits = inspect.isclass(made) and issubclass(made, foolbox.attacks.Attack)
+        if not fits:
             raise ConfigError(
                 f"attack.method={self.method!r}: name a class of foolbox.attacks, such as HopSkipJumpAttack"
             )

@@ -46,7 +46,7 @@ class ScaledLogits(nn.Module):
         check_scale(float(clips.detach().max()), self.white)
         if self.sheet:
             clips = cut_up(clips, self.victim.sampling.frames)
-        found: Tensor = self.victim.logits(clips * (255.0 / self.white))  # type: ignore[attr-defined] # seen to above
+        found: Tensor = self.victim.logits(clips * (255.0 / self.white))
         return found.to(torch.float32)
 
 

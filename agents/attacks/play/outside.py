@@ -20,7 +20,7 @@ from video_attack.envs.game.observation import observation_spaces
 class Outside(PlayAttack):
     """Any callable that takes both agents' observations and returns both agents' actions.
 
-    It plays the game of the comparison (group `env`), whose threat_model, bound and distortion must be those that
+    It plays the game of the comparison (group `env`); its rules, bound and distortion must be those that
     it was trained with, and sees and says what a VideoAttackEnv of the same form would: dicts by agent, or,
     with `joint`, what a JointEnv would. It is called once a query, and clips take turns: it must keep
     nothing from one call to the next. One that has an argument `rng` gets the clip's own
