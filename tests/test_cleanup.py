@@ -27,9 +27,9 @@ from video_attack.envs.metrics.norms import norms, sizes
 from video_attack.envs.victims.base import Scores
 
 CONF = Path(__file__).parents[1] / "conf/attack"
-NAMES = sorted(path.stem for path in CONF.glob("*.yaml"))
-# They ask nothing, play the game of a policy or of chance, or need gradients (see below).
-UNLIKE = ("marl", "none", "random", "whitebox")
+NAMES = sorted(path.stem for path in CONF.glob("*.yaml") if path.stem != "none")  # no attack
+# They play the game of a policy or of chance, need gradients (see below), or a library that may be missing.
+UNLIKE = ("marl", "random", "outside", "whitebox", "art", "foolbox")
 # Of the linear victim's total norms, those whose least value the ledger follows under each env.norm.
 FOLLOWED = {"l2": "l2", "l1": "map", "l0": "l0_pixels", "linf": "linf"}
 
