@@ -19,7 +19,7 @@ NAMED = {
     "dataset": {"root", "lists"},
     "distortion": {"severity"},  # the caller's, for each call
     "defence": {"votes", "seed", "steps"},  # of the victim behind it; a chain of nothing is none
-    "attack": {"policy", "surrogate"},
+    "attack": {"policy", "surrogate", "act", "method", "keys"},
 }
 FILES = [
     path

@@ -128,7 +128,8 @@ class StubTrainer:
         actors = {a: SimpleNamespace(actor=found.policy.actors[a]) for a in AGENTS}
         found.algo = SimpleNamespace(get_module=actors.get)
         found.setup = SimpleNamespace(threat_model=lambda: None)
-        found.config = {"validation": {"clips": 3}, "seed": 0, "side_by_side": 1}
+        found.config = {"validation": {"clips": 3}, "seed": 0, "side_by_side": 1,
+                        "cluster": {"sample_timeout_s": 60}}  # fmt: skip
         found.state = {"iteration": 0, "queries": 0, "validation_queries": 0}
         found.best, found.run_dir = -np.inf, folder
         return found
@@ -160,11 +161,11 @@ def test_what_was_learned_reaches_learner_and_runner(tmp_path):
     modules = [{a: SimpleNamespace(actor=fresh_actor(a)) for a in AGENTS} for _ in range(3)]
     learner = SimpleNamespace(module=modules[0])
     runners = [
-        SimpleNamespace(env=SimpleNamespace(take_answers=lambda f=f: f), module=module)
+        SimpleNamespace(take_answers=lambda f=f: f, module=module)
         for f, module in zip((answers, others), modules[1:], strict=True)
     ]
     trainer.algo.env_runner_group = SimpleNamespace(
-        foreach_env_runner=lambda do: [do(runner) for runner in runners]
+        foreach_env_runner=lambda do, **_: [do(runner) for runner in runners]
     )
     trainer.algo.learner_group = SimpleNamespace(foreach_learner=lambda put: put(learner))
     trainer._learn_sensitivity()

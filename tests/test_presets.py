@@ -126,7 +126,8 @@ def test_every_choice_of_the_other_groups_composes_and_names_what_there_is(comma
             continue
         for path in sorted((CONF / group).glob("*.yaml")):
             found = composed(command, *COMMANDS[command], f"{group}={path.stem}")
-            part = found["attacks"][path.stem] if group == "attack" else found[group]
+            lists = {"attack": "attacks", "logger": "loggers"}
+            part = found[lists[group]][path.stem] if group in lists else found[group]
             if part.get("_target_"):
                 names = accepted(locate(part["_target_"]))
                 own = set(part) - {"_target_", "severity", "feedback", "top_k", "votes", "seed"}

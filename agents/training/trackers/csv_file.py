@@ -22,7 +22,12 @@ class CsvFile(Tracker):
     """
 
     def __init__(
-        self, run_dir: Path, start: int, settings: Mapping[str, Any], *, file: str
+        self,
+        run_dir: Path,
+        start: int,
+        settings: Mapping[str, Any],
+        *,
+        file: str = "progress.csv",
     ) -> None:
         self.path, self.rows = run_dir / file, list[dict[str, Any]]()
         if self.path.exists():

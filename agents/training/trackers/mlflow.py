@@ -22,7 +22,8 @@ class Mlflow(Tracker):
     module, package = "mlflow", "mlflow-skinny"
 
     def __init__(
-        self, run_dir: Path, start: int, settings: Mapping[str, Any], *, experiment: str,
+        self, run_dir: Path, start: int, settings: Mapping[str, Any], *,
+        experiment: str = "video-attack",
         name: str | None = None, uri: str | None = None,
     ) -> None:  # fmt: skip
         import os

@@ -20,7 +20,12 @@ class TensorBoard(Tracker):
     module, package = "tensorboardX", "tensorboardX"
 
     def __init__(
-        self, run_dir: Path, start: int, settings: Mapping[str, Any], *, folder: str
+        self,
+        run_dir: Path,
+        start: int,
+        settings: Mapping[str, Any],
+        *,
+        folder: str = "tensorboard",
     ) -> None:
         from tensorboardX import SummaryWriter
 

@@ -24,7 +24,8 @@ class Wandb(Tracker):
     module, package = "wandb", "wandb"
 
     def __init__(
-        self, run_dir: Path, start: int, settings: Mapping[str, Any], *, project: str,
+        self, run_dir: Path, start: int, settings: Mapping[str, Any], *,
+        project: str = "video-attack",
         name: str | None = None, mode: Literal["online", "offline", "disabled"] = "offline",
     ) -> None:  # fmt: skip
         import wandb
