@@ -143,7 +143,7 @@ def test_what_is_no_attack_is_named():
 @pytest.fixture(scope="module")
 def clips():
     victim = Tiny3D(device="cpu")
-    data = Actions(part="test", sampling=victim.sampling, classes=victim.classes)
+    data = Actions(split="test", sampling=victim.sampling, classes=victim.classes)
     found = [data[i] for i in range(6)]
     return victim, np.stack([clip.frames for clip in found]), np.array([c.label for c in found])
 
