@@ -75,8 +75,8 @@ def _of_a_key(error: OmegaConfBaseException, outer: BaseException) -> str:
                 return f"{shown}: {key} takes {kind}"
     if isinstance(error, InterpolationKeyError) and (lost := re.search(r"'(.*?)'", reason)):
         return (
-            f"{what} takes its value from {lost[1]}, which is not there: leave out ~{lost[1]}, write "
-            f"{lost[1]}=... in its place (null for none), or give {what}=..."
+            f"{what} takes its value from {lost[1]!r}, which is not there: correct that name, or give "
+            f"{what} a value of its own"
         )
     reason = re.sub(r"^\w+ raised while resolving interpolation: ", "", reason).strip("'\"")
     return f"{what}: {reason[:1].lower()}{reason[1:]}"

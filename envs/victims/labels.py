@@ -24,8 +24,9 @@ def read_labels(path: str | Sequence[str]) -> tuple[str, ...]:
         path: a text file with one name a line, or with its number before or behind it, such as
             UCF-101's classInd.txt or a csv file "id,name"; a JSON file with a list of names, or with
             numbers by name or names by number, such as the config.json of a model hub, which has
-            them as id2label; the same in YAML (.yaml, .yml), also below `names`. Numbers go from 0 or from 1, in any order. Or "kinetics400", the order
-            that all public weights for it share, taken from the library torchvision. Or the names.
+            them as id2label; the same in YAML (.yaml, .yml), also below `names`. Numbers go from 0
+            or from 1, in any order. Or "kinetics400", the order that all public weights for it
+            share, taken from the library torchvision. Or the names.
 
     Raises:
         VictimError: the file cannot be read, is in no such form or repeats a name; torchvision is
