@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from tests.commands import composed
 from video_attack.agents.configs import jobs
@@ -102,6 +103,25 @@ def test_what_cannot_be_read_is_said_in_one_sentence(given, words):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("key", ["checkpoint", "seed", "env.budget", "env", "run_dir", "resume"])
+def test_a_key_that_is_needed_cannot_be_left_out(key):
+    prepare()
+    with pytest.raises(ConfigError, match=rf"~{key}: this command needs {key}: leave ~{key} out"):
+        arrange("evaluate", [f"~{key}"])
+
+
+def test_a_key_of_a_component_can_be_left_out():
+    prepare()
+    given = ["checkpoint=null", "attack=[random,square]", "~attacks.square", "~distortion.std"]
+    assert "~attacks.square" in arrange("evaluate", given)
+
+
+def test_a_value_that_is_taken_from_a_missing_one_is_explained():
+    with pytest.raises(SystemExit) as stop, plain_errors():
+        _ = OmegaConf.create({"policy": "${checkpoint}"}).policy
+    assert "policy takes its value from 'checkpoint', which is not there" in str(stop.value)
+
+
 def test_options_may_stand_between_keys():
     prepare()
     given = ["checkpoint=null", "-m", "seed=1,2", "--config-dir", "x", "clips=3"]
@@ -134,7 +154,7 @@ def test_whole_numbers_may_be_written_short(text, number):
         ("train", "env.windows=3", "takes a list"),
         ("train", "env.reward=3", "takes keys of its own"),
         ("train", "seed=${oc.env:NO_SUCH}", "environment variable 'NO_SUCH' not found"),
-        ("train", "seed=${sede}", "'sede' not found"),
+        ("train", "seed=${sede}", "from 'sede', which is not there"),
         ("train", "attack=square", "takes no group 'attack'"),
         ("train", "experiment=mine", "experiment is one of"),
         ("train", "model=", "there is no such choice"),

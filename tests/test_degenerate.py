@@ -119,6 +119,28 @@ def test_sigmoids_of_several_labels(tmp_path: Path, outputs: str, caplog) -> Non
     assert np.abs(made.scores(CLIPS) - each / each.sum(1, keepdims=True)).max() < 1e-6
 
 
+@pytest.mark.parametrize("row", [[60.0, 40.0], [0.0, 100.0], [33.34, 66.67]])
+def test_per_cent_are_told(row: list[float], caplog) -> None:
+    made = Function("tests.custom_models.logits", classes=2, **KEYS)
+    made._function = lambda clips: [row] * len(clips)
+    with caplog.at_level(logging.WARNING):
+        made.scores(CLIPS)
+        made.scores(CLIPS)
+    assert caplog.text.count("seems to answer per cent: divide by 100") == 1
+    made.outputs = "probabilities"
+    with pytest.raises(VictimError, match="answers per cent: divide by 100"):
+        made.scores(CLIPS)
+
+
+@pytest.mark.parametrize("row", [[60.0, -40.0], [60.0, 41.0], [140.0, -40.0], [1e308, 1e308]])
+def test_logits_that_are_large_are_no_per_cent(row: list[float], caplog) -> None:
+    made = Function("tests.custom_models.logits", classes=2, **KEYS)
+    made._function = lambda clips: [row] * len(clips)
+    with caplog.at_level(logging.WARNING):
+        made.scores(CLIPS)
+    assert not caplog.records
+
+
 def test_logits_are_no_sigmoids(tmp_path: Path) -> None:
     with pytest.raises(VictimError, match=r"no sigmoids.*set model\.outputs=logits"):
         load(tmp_path, net(), outputs="sigmoids")

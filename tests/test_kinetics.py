@@ -100,6 +100,34 @@ def test_folders_of_no_split_serve_as_test(tmp_path: Path, video: Path) -> None:
         make(home, "train", lists=None)
 
 
+def test_a_clip_that_two_lists_name_counts_once(
+    tmp_path: Path, video: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where a copy of a list lies beside it under the name of the other release; but two ranges of
+    one video are two clips."""
+    home = build(tmp_path, video, "{folder}/{id}.mp4")
+    make(home)
+    assert "more than once" not in caplog.text
+    shutil.copy(home / "lists/validate.csv", home / "lists/val.txt")
+    assert len(make(home)) == 6
+    assert "Kinetics lists 8 clips more than once, each of which is counted once" in caplog.text
+    with (home / "lists/validate.csv").open("a") as file:
+        file.write("yoga,-y_0000007_x,3,9,val\n" * 2)
+    data = make(home)
+    assert len(data) == 7 and len({clip.id for clip in data.files}) == 7
+
+
+def test_a_clip_with_two_classes_has_the_first(
+    tmp_path: Path, video: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    home = build(tmp_path, video, f"{TIMED}.mp4")
+    with (home / "lists/validate.csv").open("a") as file:
+        file.write(f"{CLASSES[1]},-y_0000007_x,70,80,val\n")
+    data = make(home)
+    assert [file.name for file in data.files if file.id.startswith("-y_0000007_x")] == ["yoga"]
+    assert f"_000080 as yoga and as {CLASSES[1]}, of which the first is taken" in caplog.text
+
+
 def test_what_is_missing_is_told(tmp_path: Path, video: Path) -> None:
     home = build(tmp_path, video, "{folder}/{id}.mp4")
     with pytest.raises(DatasetError, match=r"no folder .*cvdfoundation.*dataset\.root"):

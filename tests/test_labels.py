@@ -36,6 +36,9 @@ def read(folder: Path, content: str | bytes, name: str = "labels.txt") -> tuple[
         'abseiling 0\nmassaging person\'s head 1\nthe "moon walk" 2\n',
         'name,label\nabseiling,0\nmassaging person\'s head,1\nthe "moon walk",2\n',
         '0: abseiling\n1: massaging person\'s head\n2: the "moon walk"\n',
+        'abseiling: 0\nmassaging person\'s head: 1\nthe "moon walk": 2\n',
+        'names:\n  0: abseiling\n  1: massaging person\'s head\n  2: the "moon walk"\n',
+        '# of the training\n0 abseiling\n1 massaging person\'s head\n2 the "moon walk"\n',
         json.dumps(NAMES),
         # PyTorchVideo's kinetics_classnames.json, whose names are in quotes once more.
         json.dumps({f'"{NAMES[2]}"': 2, '"abseiling"': 0, f'"{NAMES[1]}"': 1}),
@@ -47,6 +50,26 @@ def read(folder: Path, content: str | bytes, name: str = "labels.txt") -> tuple[
 )
 def test_every_usual_form_is_read(tmp_path: Path, text: str) -> None:
     assert read(tmp_path, text) == NAMES
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'abseiling: 0\n"massaging person\'s head": 1\nthe "moon walk": 2\n',
+        "0: abseiling\n1: massaging person's head\n2: 'the \"moon walk\"'\n",
+        '# Classes\n---\nnames:\n  2: the "moon walk"\n  0: abseiling\n  1: massaging person\'s head\n',
+        'path: ../data\nnc: 3\nnames: [abseiling, "massaging person\'s head", the "moon walk"]\n',
+        '- abseiling\n- massaging person\'s head\n- the "moon walk"\n',
+        'id2label:\n  "0": abseiling\n  "1": massaging person\'s head\n  "2": the "moon walk"\n',
+    ],
+)
+@pytest.mark.parametrize("name", ["classes.yaml", "classes.YML"])
+def test_yaml_is_read_as_yaml(tmp_path: Path, text: str, name: str) -> None:
+    """As detection toolkits and configurations have their names; they are texts, "yes" too."""
+    assert read(tmp_path, text, name) == NAMES
+    assert read(tmp_path, "- yes\n- no\n- 3\n", name) == ("yes", "no", "3")
+    with pytest.raises(VictimError, match="is YAML, but no list of class names"):
+        read(tmp_path, "a: 3\nb: 7\n", name)
 
 
 def test_utf16_of_a_windows_shell(tmp_path: Path) -> None:

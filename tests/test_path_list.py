@@ -59,6 +59,8 @@ def lines(mark: str, first: int = 0) -> str:
         lines(", "),
         lines(" ", first=1),  # from 1: 3 is the number of classes, and there is no 0
         "path label\n" + lines(" "),
+        "# made by hand\n" + lines(" ") + "#\n# the end 7\n",
+        "#path,label\n" + lines(",").replace("\n", "\n\n#gone.mp4,2\n"),
         "video_path,label\n" + lines(","),
         "".join(f'"{f}",{n}\n' for f, n in zip(FILES, LABELS, strict=True)),
         "".join(f"{f}\t{CLASSES[n]}\n" for f, n in zip(FILES, LABELS, strict=True)),
@@ -69,6 +71,13 @@ def test_every_form_gives_the_same(home: Path, text: str) -> None:
     data = make(home, text)
     assert labels(data) == dict(zip(FILES, LABELS, strict=True))
     assert data[0].frames.shape == (3, 16, 16, 3)
+
+
+def test_a_video_whose_name_begins_with_a_hash_is_no_comment(home: Path, tmp_path: Path) -> None:
+    for name in ("#1 best.mp4", "#yoga.mp4"):
+        shutil.copy(home / FILES[0], tmp_path / name)
+    data = make(tmp_path, '# note\n#1 best.mp4 1\n"#yoga.mp4" 2\n#yoga.mp4 2\n# yoga.mp4 0\n')
+    assert {file.path.name: file.label for file in data.files} == {"#1 best.mp4": 1, "#yoga.mp4": 2}
 
 
 def test_absolute_paths_and_a_root_of_their_own(home: Path, tmp_path: Path) -> None:

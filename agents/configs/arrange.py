@@ -3,8 +3,9 @@
 import re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, get_origin, get_type_hints
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser  # the one that hydra.main reads with
@@ -18,6 +19,7 @@ from video_attack.agents.configs.attack_list import (
     to_the_right_attack,
 )
 from video_attack.agents.configs.carried import CARRIED, carry
+from video_attack.agents.configs.schema import SCHEMAS
 from video_attack.agents.configs.spelling import at_home, parse, quoted, readable
 from video_attack.agents.configs.whole_numbers import whole_numbers
 from video_attack.agents.core.errors import ConfigError
@@ -46,6 +48,7 @@ def arrange(command: str, arguments: Sequence[str]) -> list[str]:
 
 def spell_out(command: str, given: Sequence[str], options: Namespace) -> list[str]:
     """Overrides of one run, spelt out: lists of attacks, whole numbers, and what a checkpoint brings."""
+    refuse_left_out(command, [parse(argument) for argument in given])
     given = whole_numbers(command, [parse(argument) for argument in given])
     if command == "train":
         given = listed("logger", [parse(argument) for argument in given])
@@ -55,6 +58,19 @@ def spell_out(command: str, given: Sequence[str], options: Namespace) -> list[st
         carry_for(run, [parse(argument) for argument in given], options)
         given = to_the_right_attack([parse(a) for a in given], attack_names(run))
     return list(given)
+
+
+def refuse_left_out(command: str, given: Sequence[Override]) -> None:
+    """Raise ConfigError where a key is left out (~key) that the command cannot do without."""
+    for override in given:
+        kind: Any = SCHEMAS[command]
+        for name in override.key_or_group.split(".") if override.is_delete() else ():
+            kind = get_type_hints(kind).get(name, Any) if is_dataclass(kind) else Any
+        if override.is_delete() and kind is not Any and get_origin(kind) is not dict:
+            key = override.key_or_group
+            raise ConfigError(
+                f"~{key}: this command needs {key}: leave ~{key} out, or write {key}=... in its place"
+            )
 
 
 def read_options(arguments: Sequence[str]) -> Namespace:

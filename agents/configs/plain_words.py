@@ -5,7 +5,12 @@ from collections.abc import Iterator
 
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, ValidationError
+from omegaconf.errors import (
+    InterpolationKeyError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+    ValidationError,
+)
 
 from video_attack.agents.configs.carried import NAME
 from video_attack.agents.core.renamed import told
@@ -68,6 +73,11 @@ def _of_a_key(error: OmegaConfBaseException, outer: BaseException) -> str:
         for words, kind in KINDS.items():
             if re.search(words, reason):
                 return f"{shown}: {key} takes {kind}"
+    if isinstance(error, InterpolationKeyError) and (lost := re.search(r"'(.*?)'", reason)):
+        return (
+            f"{what} takes its value from {lost[1]!r}, which is not there: correct that name, or give "
+            f"{what} a value of its own"
+        )
     reason = re.sub(r"^\w+ raised while resolving interpolation: ", "", reason).strip("'\"")
     return f"{what}: {reason[:1].lower()}{reason[1:]}"
 

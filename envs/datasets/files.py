@@ -104,7 +104,7 @@ class VideoDataset(ClipDataset):
     def known(
         self, files: Sequence[VideoFile], root: Path, every: Collection[str] = ()
     ) -> list[VideoFile]:
-        """The videos of classes that the victim knows, with their labels.
+        """The videos of classes that the victim knows, with their labels, each clip once.
 
         Where no class is one of the victim's and all are numbers, they are places in its scores.
 
@@ -117,6 +117,7 @@ class VideoDataset(ClipDataset):
         Raises:
             DatasetError: there are none, or files are missing.
         """
+        files = self._once(files)
         names = {file.name for file in files}
         if not self.classes:
             there = (f.name for f in files if not self.allow_missing or f.path.is_file())
@@ -147,6 +148,21 @@ class VideoDataset(ClipDataset):
                 self.title, len(files) - len(found), len(files), len(strange), shorten(strange),
             )  # fmt: skip
         return keep_present(found, root, self.allow_missing)
+
+    def _once(self, files: Sequence[VideoFile]) -> list[VideoFile]:
+        """Each clip as it is listed first; a clip that lists repeat would weigh twice in a result."""
+        first: dict[Any, VideoFile] = {}
+        for file in files:
+            first.setdefault((file.path, file.span), file)
+        if len(first) < len(files):
+            other = [file for file in files if first[file.path, file.span].name != file.name]
+            log.warning(
+                "%s lists %d clips more than once, each of which is counted once%s",
+                self.title, len(files) - len(first),
+                f" (and {other[0].id} as {first[other[0].path, other[0].span].name} and as "
+                f"{other[0].name}, of which the first is taken)" if other else "",
+            )  # fmt: skip
+        return list(first.values())
 
     def __len__(self) -> int:
         return len(self.files)

@@ -1,5 +1,6 @@
 """Lists of lines "path label", as SlowFast, TimeSformer, VideoMAE and MMAction2 take them."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from video_attack.envs.datasets.partition import cut_validation
 from video_attack.envs.text_file import read_text
 from video_attack.envs.victims.labels import read_labels
 
+log = logging.getLogger(__name__)
 COLUMNS = ("path", "label", "start", "end", "_")
 _MARKS = ("\t", ",", ";", " ")
 _TITLES = ("label", "labels", "class", "class_id", "target", "category")
@@ -26,7 +28,8 @@ class PathList(VideoDataset):
 
     Columns stand apart by tabs, commas, semicolons or spaces, of which a path may hold some. A label
     is a class name or a number. Numbers are places in the victim's scores (or in `labels`), counted
-    from 0, or from 1 where the number of classes is in a list and 0 is in none. Where validation
+    from 0, or from 1 where the number of classes is in a list and 0 is in none. A line that begins
+    with # is a comment, unless there is a video of that name. Where validation
     has no list, it is cut from train.
 
     Args:
@@ -110,7 +113,10 @@ class PathList(VideoDataset):
             lines = [line.strip() for line in read_text(file).splitlines()]
         except ValueError as error:
             raise DatasetError(str(error)) from error
-        rows = {number: line for number, line in enumerate(lines, start=1) if line}
+        filled = {number: line for number, line in enumerate(lines, start=1) if line}
+        rows = {n: line for n, line in filled.items() if not self._is_comment(line, root)}
+        if len(rows) < len(filled):
+            log.info("%s: %d lines that begin with # are comments", file, len(filled) - len(rows))
         if any("youtube_id" in line for line in lines[:1]):
             raise DatasetError(f"{file} is a list of Kinetics' own: use dataset=kinetics")
         found: dict[str, VideoFile] = {}
@@ -137,8 +143,16 @@ class PathList(VideoDataset):
                 )
         return list(found.values())
 
-    def _pattern(self, lines: Sequence[str]) -> re.Pattern[str]:
-        """Of a line; by the first mark that leaves numbers as labels, or else that all lines have."""
+    def _is_comment(self, line: str, root: Path) -> bool:
+        """Whether a line begins with #, and no video that it could name does."""
+        if not line.startswith("#"):
+            return False
+        cells = [match.groupdict() for p in self._patterns() if (match := p.fullmatch(line))]
+        videos = [_video({k: _unquoted(v) for k, v in cell.items()}, root) for cell in cells]
+        return not any(video is not None and video.path.is_file() for video in videos)
+
+    def _patterns(self) -> list[re.Pattern[str]]:
+        """Of a line, by what its columns stand apart by."""
         patterns = []
         for mark in _MARKS:
             cell, between = (r"\S+", r"\s+") if mark == " " else (f"[^{mark}]+", rf"\s*{mark}\s*")
@@ -146,6 +160,11 @@ class PathList(VideoDataset):
             patterns.append(
                 re.compile(between.join(kinds.get(c, f"(?P<{c}>{cell})") for c in self.columns))
             )
+        return patterns
+
+    def _pattern(self, lines: Sequence[str]) -> re.Pattern[str]:
+        """Of a line; by the first mark that leaves numbers as labels, or else that all lines have."""
+        patterns = self._patterns()
         fits = {
             pattern: [match["label"] for line in lines if (match := pattern.fullmatch(line))]
             for pattern in patterns

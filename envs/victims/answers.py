@@ -82,7 +82,10 @@ def _fill(row: Scores, pairs: Any, classes: Sequence[str], source: str) -> None:
             "[class, probability], each class once"
         )
     if min(top.values()) < 0 or sum(top.values()) > 1 + TOLERANCE:
-        raise VictimError(f"{source} answers no probabilities for its best classes: {top}")
+        raise VictimError(
+            f"{source} answers no probabilities for its best classes ({str(top)[:80]}): each must be at "
+            "least 0 and all of a clip at most 1 together; divide per cent by 100"
+        )
     row[list(top)] = list(top.values())
 
 

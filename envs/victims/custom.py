@@ -14,6 +14,7 @@ from video_attack.envs.victims.labels import read_labels
 from video_attack.envs.victims.preprocess import (
     OUTPUTS,
     as_rows,
+    look_like_percentages,
     look_like_probabilities,
     look_like_sigmoids,
     probabilities,
@@ -128,6 +129,12 @@ class CustomVictim(Victim):
             return
         if not look_like_sigmoids(rows):
             self._asked = _ENOUGH
+            if rows.shape[1] > 1 and look_like_percentages(rows):
+                log.warning(
+                    "%s seems to answer per cent: divide by 100 what it answers and set "
+                    "model.outputs=probabilities, or they go through a softmax, which sharpens them",
+                    self.source,
+                )  # fmt: skip
             return
         self._asked += rows.size
         sum_to_one = rows.shape[1] > 1 and look_like_probabilities(rows)

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from video_attack.envs.text_file import read_text
 from video_attack.envs.victims.base import VictimError
 from video_attack.envs.victims.torchvision_import import import_video_models
 
-# "1 ApplyEyeMakeup", "0,abseiling", "0: abseiling"; and "abseiling 0".
+# "1 ApplyEyeMakeup", "0,abseiling", "0: abseiling"; and "abseiling 0", "abseiling: 0".
 _FIRST = re.compile(r"(?P<number>\d+)(?P<mark>\s*[,;:\t]\s*|\s+)(?P<name>\S.*)")
-_LAST = re.compile(r"(?P<name>.*\S)(?P<mark>\s*[,;:\t]\s*|\s+)(?P<number>\d+)")
+_LAST = re.compile(r"(?P<name>.*[^\s,;:])(?P<mark>\s*[,;:\t]\s*|\s+)(?P<number>\d+)")
 
 
 def read_labels(path: str | Sequence[str]) -> tuple[str, ...]:
@@ -22,8 +24,9 @@ def read_labels(path: str | Sequence[str]) -> tuple[str, ...]:
         path: a text file with one name a line, or with its number before or behind it, such as
             UCF-101's classInd.txt or a csv file "id,name"; a JSON file with a list of names, or with
             numbers by name or names by number, such as the config.json of a model hub, which has
-            them as id2label. Numbers go from 0 or from 1, in any order. Or "kinetics400", the order
-            that all public weights for it share, taken from the library torchvision. Or the names.
+            them as id2label; the same in YAML (.yaml, .yml), also below `names`. Numbers go from 0
+            or from 1, in any order. Or "kinetics400", the order that all public weights for it
+            share, taken from the library torchvision. Or the names.
 
     Raises:
         VictimError: the file cannot be read, is in no such form or repeats a name; torchvision is
@@ -43,6 +46,8 @@ def read_labels(path: str | Sequence[str]) -> tuple[str, ...]:
         ) from error
     except ValueError as error:
         raise VictimError(str(error)) from error
+    if file.suffix.lower() in (".yaml", ".yml"):
+        return _checked(_from_yaml(text, path), path)
     names = _from_json(text, path) if text[:1] in ("{", "[") else _from_lines(text, path)
     return _checked(names, path)
 
@@ -58,8 +63,9 @@ def _checked(names: Sequence[str], source: str) -> tuple[str, ...]:
 
 def _from_lines(text: str, path: str) -> Sequence[str]:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    titled = bool(lines) and re.search("[,;\t]", lines[0])
-    for body in (lines, lines[1:] if titled else []):
+    titled = bool(lines) and re.search("[,;\t]|:$", lines[0])
+    said = [line for line in lines if not line.startswith("#")]  # among numbered lines, no names
+    for body in (lines, lines[1:] if titled else [], said):
         for pattern in (_FIRST, _LAST):
             found = [match for line in body if (match := pattern.fullmatch(line))]
             if len(found) < max(len(body), 2):
@@ -80,8 +86,23 @@ def _from_json(text: str, path: str) -> Sequence[str]:
         found: Any = json.loads(text)
     except ValueError:
         return _from_lines(text, path)  # a name may begin with a bracket
-    if isinstance(found, Mapping) and isinstance(found.get("id2label"), Mapping):
-        found = found["id2label"]
+    return _from_values(found, path, "JSON")
+
+
+def _from_yaml(text: str, path: str) -> Sequence[str]:
+    try:
+        # All scalars are texts: "yes" is a name, too.
+        found: Any = yaml.load(text, yaml.BaseLoader)
+    except yaml.YAMLError:
+        return _from_lines(text, path)
+    return _from_values(found, path, "YAML") if isinstance(found, Mapping | list) else [found or ""]
+
+
+def _from_values(found: Any, path: str, form: str) -> Sequence[str]:
+    """Names out of what JSON or YAML holds."""
+    for key in ("id2label", "names"):
+        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping | list):
+            found = found[key]
     if isinstance(found, list) and all(isinstance(name, str) for name in found):
         return [_unquoted(name) for name in found]
     names: Sequence[str] = ()
@@ -91,7 +112,7 @@ def _from_json(text: str, path: str) -> Sequence[str]:
                 names = names or _in_order([(int(number), name) for number, name in pairs])
     if not names:
         raise VictimError(
-            f"{path} is JSON, but no list of class names and no numbers by name from 0 or from 1: "
+            f"{path} is {form}, but no list of class names and no numbers by name from 0 or from 1: "
             "give a file with one name a line"
         )
     return names

@@ -187,6 +187,8 @@ def probabilities(answer: Any, clips: int, classes: int, outputs: str, source: s
     if not alone or (outputs == "probabilities" and not look_like_probabilities(rows)):
         with np.errstate(over="ignore"):
             total = rows[0].sum()
+        if outputs == "probabilities" and look_like_percentages(rows):
+            raise VictimError(f"{source} answers per cent: divide by 100 what it answers")
         raise VictimError(
             f"{source} answers no {outputs} (they reach from {rows.min():.3g} to {rows.max():.3g}, a "
             f"row sums to {total:.3g}): set model.outputs={'sigmoids' if alone else 'logits'}"
@@ -202,6 +204,13 @@ def look_like_probabilities(rows: NDArray[np.float64]) -> bool:
     if not look_like_sigmoids(rows):
         return False
     return bool(rows.min() >= 0 and np.abs(rows.sum(axis=1) - 1).max() <= TOLERANCE)
+
+
+def look_like_percentages(rows: NDArray[np.float64]) -> bool:
+    """Whether no number is negative and each row sums to 100, within 0.1."""
+    with np.errstate(over="ignore"):
+        away = np.abs(rows.sum(axis=1) - 100).max()
+    return bool(rows.min() >= 0 and away <= 100 * TOLERANCE)
 
 
 def look_like_sigmoids(rows: NDArray[np.float64]) -> bool:
