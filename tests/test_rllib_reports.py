@@ -126,5 +126,6 @@ def test_training_stops_at_its_queries_and_shows_gaps(tmp_path, monkeypatch) -> 
     assert trainer.run() == tmp_path / "policy.pt"
     assert trainer.state["queries"] == 12, "the first iteration at or beyond the limit is the last"
     closed, iterations, success, spent, stopped = drawn
-    assert iterations == [1, 2, 3] and spent == [7.0] * 3 and (closed, stopped) == ("closed", "stopped")
+    assert (closed, stopped) == ("closed", "stopped")
+    assert iterations == [1, 2, 3] and spent == [7.0] * 3
     assert math.isnan(success[0]) and success[1:] == [0.5, 0.25]
