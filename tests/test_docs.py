@@ -51,7 +51,7 @@ def test_every_choice_of_a_group_is_in_the_pages() -> None:
 
 def test_choices_in_commands_exist() -> None:
     groups = {folder.name for folder in (ROOT / "conf").iterdir() if folder.is_dir()}
-    own = {"day_or_night", "flat", "mine", "a", "b", "c", "null"}  # of the guides and the changelog
+    own = {"day_or_night", "flat", "mine", "a", "b", "c", "null"}  # of the guides, and Hydra's own
     for page in PAGES:
         for group, choices in re.findall(
             r"(?<![\w.])([a-z]+)=([a-z][a-z0-9_,|]*)", page.read_text()
@@ -59,6 +59,33 @@ def test_choices_in_commands_exist() -> None:
             for choice in re.split(r"[,|]", choices) if group in groups else ():
                 file = ROOT / "conf" / group / f"{choice}.yaml"
                 assert file.exists() or choice in own, f"{page.name}: {group}={choice}"
+
+
+def test_the_map_names_every_room_and_nothing_else() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    commands = ("leaderboard", "tables", "transfer")  # named by `agents/verify and the like`
+    for folder in [*(ROOT / "agents").iterdir(), *(ROOT / "envs").iterdir()]:
+        if (folder / "__init__.py").is_file() and folder.name not in commands:
+            assert f"`{folder.parent.name}/{folder.name}`" in text, f"no room {folder}"
+    for page in ("CONTRIBUTING.md", "docs/index.md"):
+        for name in re.findall(r"`((?:agents|envs|conf)/[\w/.]*)`", (ROOT / page).read_text()):
+            assert (ROOT / name).exists(), f"{page}: {name}"
+
+
+def test_the_five_questions_are_answered_where_code_is_asked_for() -> None:
+    """A reader who asks where something happens finds the very function."""
+    for page in ("CONTRIBUTING.md", "docs/index.md"):
+        text = (ROOT / page).read_text()
+        for words, file, names in (
+            ("a query counted", "envs/game/ledger.py", ("def run_batched", "def reserve")),
+            ("the reward", "envs/game/episode.py", ("class Episode", "def finish")),
+            ("AQ computed", "envs/metrics/summary.py", ("def summary", '"aq"')),
+            ("PPO configured", "agents/training/ppo.py", ("PPOConfig",)),
+            ("a victim", "", ()),
+        ):
+            (row,) = (r for r in text.splitlines() if re.match(rf"\| where [^|]*{words}", r))
+            assert file in row, f"{page}: {words}"
+            assert all(name in (ROOT / file).read_text() for name in names), f"{page}: {words}"
 
 
 def test_the_readme_is_short() -> None:

@@ -1,13 +1,15 @@
 """Protects what RLlib is told: every setting of PPO under its name, of each ended game what its ledger says,
 each query once, and games in one process that share its victim."""
 
+import json
+import math
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from tests.arena_toys import plain, setup, yaml_of
-from tests.test_learning import GAMES, games
+from tests.test_learning import GAMES, StubTrainer, games
 from tests.toys import QuadrantClips, QuadrantVictim
 from video_attack.envs.game.episode import AGENTS
 
@@ -64,8 +66,11 @@ def test_a_report_says_what_the_ledgers_say_and_each_query_once() -> None:
     for step in range(18):
         fresh = env._autoreset_envs.copy()
         actions = [{a: rng.integers(0, spaces[a].nvec) for a in AGENTS} for _ in range(GAMES)]
-        _, rewards, over, *_ = env.step(actions)
+        _, rewards, over, cut_off, _ = env.step(actions)
         for i in range(GAMES):
+            assert not any(cut_off[i].values()), "nothing is bootstrapped beyond the budget"
+            if fresh[i]:
+                assert set(rewards[i].values()) == {0.0} and not any(over[i].values())
             returns[i] = 0.0 if fresh[i] else returns[i] + rewards[i]["spatial"]
             assert rewards[i]["spatial"] == rewards[i]["temporal"], "one reward for both"
             if over[i]["__all__"]:
@@ -98,3 +103,29 @@ def test_runners_of_one_process_share_its_victim(monkeypatch) -> None:
     with rllib_env.shared(built):
         assert runner().env.victim is built.victim
     assert runner().env.victim is other.victim, "a runner of another process, or of a later time"
+
+
+def test_training_stops_at_its_queries_and_shows_gaps(tmp_path, monkeypatch) -> None:
+    trainer, drawn = StubTrainer(tmp_path), []
+    module = pytest.importorskip("video_attack.agents.training.trainer")
+    monkeypatch.setattr(module, "learning_curve_picture", lambda *given: drawn.extend(given[1:]))
+    trainer.config["queries"], trainer.lines = 10, tmp_path / "progress.jsonl"
+    trainer.trackers = [SimpleNamespace(close=lambda: drawn.append("closed"))]
+    trainer.algo = SimpleNamespace(stop=lambda: drawn.append("stopped"))
+    shown = [None, 0.5, 0.25]
+
+    def iterate():
+        done = trainer.state["queries"] // 4
+        trainer.state["queries"] += 4
+        line = {"iteration": done + 1, "success": shown[done], "queries_per_clip": 7}
+        with trainer.lines.open("a") as lines:
+            lines.write(json.dumps(line) + "\n")
+        return {"asked": 4.0, "success": math.nan, "queries_per_clip": 7.0, "norm": math.nan}
+
+    trainer.iterate = iterate
+    assert trainer.run() == tmp_path / "policy.pt"
+    assert trainer.state["queries"] == 12, "the first iteration at or beyond the limit is the last"
+    closed, iterations, success, spent, stopped = drawn
+    assert (closed, stopped) == ("closed", "stopped")
+    assert iterations == [1, 2, 3] and spent == [7.0] * 3
+    assert math.isnan(success[0]) and success[1:] == [0.5, 0.25]

@@ -1,4 +1,10 @@
-"""The record of one attacked clip, as one line of JSON holds it; every figure is made from records alone."""
+"""The record of one attacked clip, as one line of JSON holds it; every figure is made from records alone.
+
+A record is a mapping and no TypedDict: metrics, tables and `verify` read most figures by a name that is a
+value (`record[norm]`, `record.get(column)`, each of MEANS and CHECKS in turn), which a TypedDict allows for
+literal keys only: it would need a cast in some twenty places, and check little. What a record must hold is
+checked where one is read (`read_records`).
+"""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
