@@ -31,8 +31,10 @@ def folder(tmp_path):
         files = {"clip_file": f"{index}.mkv", "clean_file": f"{index}-clean.mkv"}
         write_video(tmp_path / files["clip_file"], frames, codec="ffv1")
         write_video(tmp_path / files["clean_file"], clean, codec="ffv1")
-        lines.append({"attack": "a", "id": str(index), "class": name, "success": True, **files})
-    lines.append({"attack": "b", "id": "0", "class": "dark", "success": False})
+        told = {"id": str(index), "class": name, "attacked": True, "success": True}
+        lines.append({"attack": "a", **told, **files})
+    told = {"id": "0", "class": "dark", "attacked": True, "success": False}
+    lines.append({"attack": "b", **told})
     (tmp_path / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return tmp_path
 
