@@ -245,6 +245,7 @@ def test_records_name_no_file_outside_of_their_folder(tmp_path, name) -> None:
         "attack": "a",
         "id": "0",
         "class": "dark",
+        "attacked": True,
         "success": True,
         "clean_file": name,
         "clip_file": name,

@@ -217,10 +217,11 @@ def test_it_shares_nothing_with_what_it_checks():
     own = [line for line in imports if "agents" in line or "envs" in line]
     assert own == [
         "from video_attack.agents.core.errors import USER_ERRORS",
+        "from video_attack.agents.core.renamed import refuse_old_keys",
         "from video_attack.agents.core.trust import inside, vet",
         "from video_attack.agents.evaluation.codec_in_loop import parse_codec",
         "from video_attack.agents.setup.attack_setup import make_victim",
-        "from video_attack.envs.text_file import read_text",
+        "from video_attack.envs.metrics.record import Record, read_records",
         "from video_attack.envs.victims.base import Victim",
     ]
 

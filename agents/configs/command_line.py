@@ -23,23 +23,18 @@ from video_attack.agents.configs.spelling import homes_spelt_out
 from video_attack.agents.core.build import respelled
 from video_attack.agents.core.checkpoints import begun
 from video_attack.agents.core.errors import (
+    USER_ERRORS,
     CheckpointError,
-    ConfigError,
     IncompleteError,
-    PolicyError,
     in_words,
 )
 from video_attack.agents.core.files import write_whole
 from video_attack.agents.core.renamed import refuse_old_keys
 from video_attack.agents.setup.attack_setup import check_setup
-from video_attack.envs.datasets.base import DatasetError
-from video_attack.envs.victims.base import VictimError
 
 RUNS = Path("runs")
 SHIPPED = Path(__file__).parents[1] / "policy/shipped"  # a run's folder: policy.pt and config.yaml
-EXPECTED = (
-    ConfigError, CheckpointError, PolicyError, DatasetError, VictimError, IncompleteError,
-)  # fmt: skip
+EXPECTED = (*USER_ERRORS, CheckpointError, IncompleteError)
 
 
 def prepare() -> None:

@@ -3,6 +3,7 @@
 import traceback
 
 from video_attack.envs.datasets.base import DatasetError
+from video_attack.envs.metrics.record import RecordError
 from video_attack.envs.victims.base import VictimError
 
 
@@ -40,4 +41,4 @@ class PolicyError(ValueError):
 
 
 # Errors whose message already says what to do.
-USER_ERRORS = (ConfigError, PolicyError, DatasetError, VictimError)
+USER_ERRORS = (ConfigError, PolicyError, DatasetError, VictimError, RecordError)

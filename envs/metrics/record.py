@@ -39,7 +39,9 @@ class RecordError(ValueError):
     """
 
     def __init__(self, number: int, path: Path, what: str) -> None:
-        super().__init__(f"line {number} of {path.name} {what}")
+        super().__init__(
+            f"line {number} of {path.name} {what}: give the folder of an evaluation, as it wrote it"
+        )
         self.number = number
 
 
