@@ -25,6 +25,7 @@ from video_attack.agents.core.checkpoints import begun
 from video_attack.agents.core.errors import (
     USER_ERRORS,
     CheckpointError,
+    ConfigError,
     IncompleteError,
     in_words,
 )
