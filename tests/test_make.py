@@ -31,7 +31,7 @@ def test_names_set_up_what_the_same_words_set_up_on_a_command_line():
     assert (env.config, env.bound, env.severity) == (theirs.config, theirs.bound, theirs.severity)
     assert env.action_spaces == theirs.action_spaces and env.flat_obs
     assert env.dataset[3].id == theirs.dataset[3].id
-    assert make(dataset="actions", part="test").dataset[0].id != env.dataset[0].id
+    assert make(dataset="actions", split="test").dataset[0].id != env.dataset[0].id
 
 
 def test_rules_are_those_of_the_setting_but_for_what_is_named():

@@ -17,7 +17,7 @@ from video_attack.agents.setup.attack_setup import (
     make_victim,
     try_out,
 )
-from video_attack.envs.datasets.base import ClipDataset, Part
+from video_attack.envs.datasets.base import ClipDataset, Split
 from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.environment import VideoAttackEnv, parallel_env
@@ -47,7 +47,7 @@ def make(
     config: GameConfig | Mapping[str, Any] | None = None,
     overrides: Sequence[str] = (),
     config_dir: str | Path | None = None,
-    part: Part = "train",
+    split: Split = "train",
     form: str = "parallel",
     num_envs: int | None = None,
     autoreset: str = "next_step",
@@ -60,7 +60,7 @@ def make(
 
     Args:
         model: the victim.
-        dataset: the clips; an object holds one part's.
+        dataset: the clips; an object holds one split's.
         distortion: the distortion, or a function (clip, severity, rng) -> clip.
         defence: a defence before the victim, by name.
         bound: where attacked clips may lie.
@@ -68,7 +68,7 @@ def make(
         config: rules of the game, or a dict of those that are not the setting's, such as {"budget": 50}.
         overrides: further words of a command line, such as "model.weights=i3d.pt".
         config_dir: a folder with choices of your own, as `--config-dir`.
-        part: train, validation or test: which clips of a data set by name.
+        split: train, validation or test: which clips of a data set by name.
         form: "parallel" (VideoAttackEnv, a ParallelEnv), "aec" (TurnsEnv, an AECEnv), "joint" (JointEnv, a
             gymnasium.Env for one agent) or "shared" (SharedVector: both agents are rows of one batch).
         num_envs: None, or how many games are played side by side with one victim call a step:
@@ -101,7 +101,7 @@ def make(
     names = {group: given for group, given in groups.items() if isinstance(given, str)}
     if names or overrides or config_dir:
         need("evaluate", "hydra", user="make(...) by names")
-        game = _by_names(groups, names, config, overrides, config_dir, part, options)
+        game = _by_names(groups, names, config, overrides, config_dir, split, options)
     else:
         game = parallel_env(model, dataset, distortion, config=config, bound=bound, **options)  # type: ignore[arg-type] # no names here
     if num_envs is None and form != "shared":
@@ -115,7 +115,7 @@ def _by_names(
     config: GameConfig | Mapping[str, Any] | None,
     overrides: Sequence[str],
     config_dir: str | Path | None,
-    part: Part,
+    split: Split,
     options: dict[str, Any],
 ) -> VideoAttackEnv:
     from video_attack.agents.configs.compose import composed  # knows Hydra
@@ -140,7 +140,7 @@ def _by_names(
     try_out(setting)
     clips = groups["dataset"]
     if not isinstance(clips, ClipDataset):
-        clips = setting.dataset(part)
+        clips = setting.dataset(split)
     return VideoAttackEnv(
         setting.victim, clips, setting.distort,
         severity=setting.severity, config=setting.game, bound=setting.bound, **options,
