@@ -107,7 +107,10 @@ def _of_hydra(error: BaseException) -> str:
     if found := re.search(r"An item is already at '([^']+)'", text):
         return f"{found[1]} is a key already: write {found[1]}=... without +"
     if found := re.search(r"Could not delete (?:from config\. )?'([^']+)'", text):
-        return f"~{found[1]}: there is nothing of that name to leave out"
+        return (
+            f"~{found[1]}: there is nothing of that name to leave out, or it is null: take ~{found[1]} "
+            "out of the command"
+        )
     if found := re.search(r"Sweep parameters '([^']+)'", text):
         return f"{found[1]} is several runs: add --multirun"
     return _first_line(text)
