@@ -143,7 +143,7 @@ def test_what_is_no_attack_is_named():
 @pytest.fixture(scope="module")
 def clips():
     victim = Tiny3D(device="cpu")
-    data = Actions(part="test", sampling=victim.sampling, classes=victim.classes)
+    data = Actions(split="test", sampling=victim.sampling, classes=victim.classes)
     found = [data[i] for i in range(6)]
     return victim, np.stack([clip.frames for clip in found]), np.array([c.label for c in found])
 
@@ -192,7 +192,7 @@ def test_pgd_as_a_contender_asks_only_about_what_it_returns(clips):
         "keys": {"eps": 0.04, "eps_step": 0.01, "max_iter": 10},
     }  # fmt: skip
     attack = contender("art", keys, bound="linf", cleanup=0)
-    attack.rules = rules_of(victim, "linf")
+    attack.threat_model = rules_of(victim, "linf")
     from video_attack.envs.clip import Clip
 
     result = attack.run(victim, Clip(frames[0], int(labels[0]), "x"))
