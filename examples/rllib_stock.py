@@ -4,16 +4,16 @@ import sys
 
 import numpy as np
 import ray
+import torch
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.callbacks.callbacks import RLlibCallback
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModuleSpec
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.env.wrappers.pettingzoo_env import ParallelPettingZooEnv
 from ray.tune import register_env
+from small_game import chance, play, report, small_game
 
-from video_attack.envs.video_attack_v1 import parallel_env
-
-QUERIES = int(sys.argv[1]) if len(sys.argv) > 1 else 20000
+QUERIES = int(sys.argv[1]) if len(sys.argv) > 1 else 2048
 AGENTS, ENDED = ("spatial", "temporal"), []
 
 
@@ -32,17 +32,14 @@ def own_policy(agent, *args, **kwargs):
 
 if __name__ == "__main__":
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    register_env(
-        "video_attack_v1",
-        lambda _: ParallelPettingZooEnv(parallel_env(flat_obs=True)),
-    )
+    register_env("video_attack_v1", lambda _: ParallelPettingZooEnv(small_game()))
     algorithm = (
         PPOConfig()
         .environment("video_attack_v1", disable_env_checking=True)
-        .env_runners(num_env_runners=0, num_envs_per_env_runner=4)
+        .env_runners(num_env_runners=0, num_envs_per_env_runner=8)
         .training(
-            train_batch_size_per_learner=1024, minibatch_size=256, num_epochs=4, lr=1e-3, lambda_=0.95,
-            entropy_coeff=0.005, use_kl_loss=False, grad_clip=0.5,
+            train_batch_size_per_learner=256, minibatch_size=64, num_epochs=6, lr=2e-3, lambda_=0.9,
+            gamma=0.9, entropy_coeff=0.01, use_kl_loss=False, grad_clip=0.5,
         )
         .multi_agent(policies=set(AGENTS), policy_mapping_fn=own_policy)
         .rl_module(rl_module_spec=MultiRLModuleSpec(rl_module_specs={a: RLModuleSpec() for a in AGENTS}))
@@ -57,10 +54,19 @@ if __name__ == "__main__":
             f"{queries} queries, success of the last 100 clips {np.mean(ENDED[-100:]):.2f}",
             flush=True,
         )
+
+    def act(seen):
+        """Sampled actions, of batches by agent."""
+        logits = {
+            a: algorithm.get_module(a).forward_inference({"obs": torch.as_tensor(rows)})
+            for a, rows in seen.items()
+        }
+        return {
+            a: torch.distributions.Categorical(logits=x["action_dist_inputs"]).sample().numpy()
+            for a, x in logits.items()
+        }
+
+    game = small_game()
+    report("rllib_stock", chance(game), play(game, act), queries)
     algorithm.stop()
     ray.shutdown()
-    fifth = max(len(ENDED) // 5, 1)
-    first, last = np.mean(ENDED[:fifth]), np.mean(ENDED[-fifth:])
-    print(
-        f"rllib_stock: {len(ENDED)} clips, success of the first fifth {first:.2f}, last {last:.2f}"
-    )

@@ -192,7 +192,7 @@ def test_pgd_as_a_contender_asks_only_about_what_it_returns(clips):
         "keys": {"eps": 0.04, "eps_step": 0.01, "max_iter": 10},
     }  # fmt: skip
     attack = contender("art", keys, bound="linf", cleanup=0)
-    attack.rules = rules_of(victim, "linf")
+    attack.threat_model = rules_of(victim, "linf")
     from video_attack.envs.clip import Clip
 
     result = attack.run(victim, Clip(frames[0], int(labels[0]), "x"))
