@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from video_attack.agents.report.layout import lay_out
 from video_attack.envs.metrics.rates import paired_bootstrap_difference, paired_bootstrap_ratio
 from video_attack.envs.metrics.record import Found, Record
-from video_attack.envs.metrics.summary import spent
+from video_attack.envs.metrics.summary import queries_to_flip
 
 Pair = tuple[Record, Record]
 
@@ -43,8 +43,8 @@ def _cells(first: Sequence[Record], second: Sequence[Record]) -> list[str]:
     return [
         str(len(pairs)),
         _difference(pairs, lambda record: 100 * record["success"], "{:+.1f}"),
-        _difference(pairs, spent, "{:+.1f}"),
-        _ratio(pairs, spent),
+        _difference(pairs, queries_to_flip, "{:+.1f}"),
+        _ratio(pairs, queries_to_flip),
         str(len(flipped)),
         _difference(flipped, lambda record: record["l2"], "{:+.2f}"),
         _ratio(flipped, lambda record: record["l2"]),

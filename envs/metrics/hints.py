@@ -3,7 +3,7 @@
 from video_attack.envs.metrics.optimality import common
 from video_attack.envs.metrics.rates import paired_bootstrap_ratio
 from video_attack.envs.metrics.record import Found, Record
-from video_attack.envs.metrics.summary import spent
+from video_attack.envs.metrics.summary import queries_to_flip
 
 CHANCE = "random"  # how records call the attack that draws its moves
 FEW = 10  # clips below which a figure may be chance
@@ -50,11 +50,13 @@ def _chance_ahead(found: Found) -> list[str]:
     if CHANCE not in found or len(found) < 3:
         return []
     shared = common(found)
-    ours = [spent(record) for record in shared[CHANCE]]
+    ours = [queries_to_flip(record) for record in shared[CHANCE]]
     if len(ours) < FEW:
         return []
     others = [records for name, records in shared.items() if name != CHANCE]
-    worst = [paired_bootstrap_ratio(ours, [spent(r) for r in records])[2] for records in others]
+    worst = [
+        paired_bootstrap_ratio(ours, [queries_to_flip(r) for r in records])[2] for records in others
+    ]
     if not max(worst) < 1:
         return []
     return [

@@ -38,7 +38,8 @@ def summary(records: Sequence[Record]) -> dict[str, float]:
             gets right, with the 95 % Clopper-Pearson interval.
         attacked, successes: numbers of clips.
         asr, asr_low, asr_high: successes / attacked, with the same kind of interval.
-        aq: mean queries over all attacked clips, a failure counting its full budget.
+        aq: mean queries to the first success over all attacked clips, a failure counting its full
+            budget.
         median_queries: over successes.
         l2, linf, map, l0_pixels, l0_frames, ssim: means over successes.
         sparsity, roughness, warping_error, psnr, psnr_clip, ssim_changed, lpips, lpips_changed: the
@@ -67,8 +68,10 @@ def summary(records: Sequence[Record]) -> dict[str, float]:
         "asr": _mean([bool(record["success"]) for record in attacked]),
         "asr_low": asr_low,
         "asr_high": asr_high,
-        "aq": _mean([spent(record) for record in attacked]),
-        "median_queries": float(np.median([spent(r) for r in successes]) if successes else np.nan),
+        "aq": _mean([queries_to_flip(record) for record in attacked]),
+        "median_queries": float(
+            np.median([queries_to_flip(r) for r in successes]) if successes else np.nan
+        ),
         **{name: _mean([_figure(record, name) for record in successes]) for name in MEANS},
         **{name: _mean(_measured(successes, name)) for name in MORE},
         **{name: _delivered(successes, len(attacked), name) for name in FILES},
@@ -104,9 +107,9 @@ def first_flip(record: Record) -> int:
     return int(record.get("first_success") or record["queries"])
 
 
-def spent(record: Record) -> int:
-    """Queries of an attacked clip, a clean-up's among them; a failure counts its full budget."""
-    return int(record["queries"] if record["success"] else record["budget"])
+def queries_to_flip(record: Record) -> int:
+    """Queries of an attacked clip up to its first success; a failure counts its full budget."""
+    return first_flip(record) if record["success"] else int(record["budget"])
 
 
 def _figure(record: Record, name: str) -> float:

@@ -8,7 +8,7 @@ from video_attack.agents.report.html.markup import Markup, join, table, tag
 from video_attack.agents.report.html.style import swatch
 from video_attack.envs.metrics.rates import paired_bootstrap_difference, paired_bootstrap_ratio
 from video_attack.envs.metrics.record import Found, Record
-from video_attack.envs.metrics.summary import spent, summary
+from video_attack.envs.metrics.summary import queries_to_flip, summary
 
 Column = tuple[str, str, str, float, int]
 
@@ -117,7 +117,9 @@ def pairs_table(found: Found) -> Markup:
         rate = _paired(
             paired_bootstrap_difference, pairs, lambda r: 100.0 * r["success"], "{:+.1f}"
         )
-        queries = _paired(paired_bootstrap_ratio, pairs, lambda r: float(spent(r)), "{:.2f}")
+        queries = _paired(
+            paired_bootstrap_ratio, pairs, lambda r: float(queries_to_flip(r)), "{:.2f}"
+        )
         norm = _paired(paired_bootstrap_ratio, both, lambda r: float(r["l2"]), "{:.2f}")
         body.append([join([swatch(i), name]), len(pairs), rate, queries, len(both), norm])
     head = [

@@ -12,7 +12,7 @@ from video_attack.envs.metrics.hints import hints
 from video_attack.envs.metrics.optimality import competing
 from video_attack.envs.metrics.record import Found, Record
 from video_attack.envs.metrics.statement import robustness_statement
-from video_attack.envs.metrics.summary import spent, summary
+from video_attack.envs.metrics.summary import queries_to_flip, summary
 
 COUNTED = (
     "Every clip that passes through the victim is one query, whatever it is for, the clean one "
@@ -20,8 +20,8 @@ COUNTED = (
     "Only clips that the victim gets right are attacked. Success is decided on uint8 clips, with the "
     "data set's label, in one place for all attacks.",
     "All attacks meet the same clips with the same seed, the same bound and the same budget.",
-    "ASR: flipped / attacked, with the exact (Clopper-Pearson) 95 % interval. AQ: mean queries over "
-    "all attacked clips, a failure counting its whole budget. Median: over flipped clips.",
+    "ASR: flipped / attacked, with the exact (Clopper-Pearson) 95 % interval. AQ: mean queries to the "
+    "first flip over all attacked clips, a failure counting its whole budget. Median: over flipped clips.",
     "Sizes are means over flipped clips: L2 and Linf of the whole clip with values in [0, 1]; MAP, the "
     "mean absolute change, on 0-255; PSNR in dB, of the whole clip, and as the mean of frames, in which "
     "an untouched one counts 100; SSIM and, where it was measured, LPIPS (0: equal, to about 1) as means "
@@ -101,7 +101,7 @@ def _outcome(run: Run) -> Markup:
     if not flips:
         return tag("p", tag("strong", claim))
     figures = summary(records)
-    half = sorted(spent(record) for record in flips)[(len(flips) - 1) // 2]
+    half = sorted(queries_to_flip(record) for record in flips)[(len(flips) - 1) // 2]
     best = "It" if len(run.records) == 1 else tag("b", name)
     does = " flipped " if len(run.records) == 1 else " was the strongest: it flipped "
     rate = (
