@@ -10,7 +10,8 @@ from video_attack.envs.metrics.summary import CHECKS, summary
 Row = Mapping[str, object]
 NOTE = (
     "AQ: mean queries to the first flip, failures at the budget. FFV1, CRF: ASR if a success must "
-    "survive in a file, lossless or H.264; float32: if it must\nfool the victim in float32 too. Median and sizes: over "
+    "survive in a file,\nlossless or H.264; float32: if it must fool the victim in float32 too. Median "
+    "and sizes: over "
     "successes; L2, Linf: whole clip, [0, 1]; MAP, roughness: 0-255; PSNR: dB, of\nthe whole clip, and "
     "as the mean of frames, in which an untouched one counts 100; SSIM, LPIPS (0: equal, to about 1): "
     "means over all\nframes and over those that were changed; warping error: flicker that the attack "

@@ -44,8 +44,8 @@ table.board tbody tr:hover { background: var(--box); }
 LEGEND = (
     "Each clip that passes to the victim is one query, the clean one and those of a clean-up included. "
     "ASR: flipped within the budget, with the exact 95 % interval; AQ: mean queries to the first "
-    "flip, failures at the budget; FFV1, CRF 23: flipped and still so when read from a lossless or an H.264 file; float32: when "
-    "asked again in full precision. Click a heading to sort. "
+    "flip, failures at the budget; FFV1, CRF 23: flipped and still so when read from a lossless or an "
+    "H.264 file; float32: when asked again in full precision. Click a heading to sort. "
 )
 NOTHING = "-"
 
