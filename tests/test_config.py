@@ -172,6 +172,16 @@ def test_every_choice_of_training_composes(composed, group) -> None:
         assert composed("train", overrides=[f"{group}={path.stem}"])[group]
 
 
+def test_a_cluster_differs_from_one_machine_in_what_makes_it_one(composed) -> None:
+    """A value that is valid and wrong shows nowhere else before a cluster is there."""
+    local, ray = (
+        composed("train", overrides=[f"cluster={name}"]).cluster for name in ("local", "ray")
+    )
+    assert (local.address, local.runners, local.victim) == ("local", 0, "inline")
+    assert (ray.address, ray.runners, ray.victim) == ("auto", 2, "actor")
+    assert {key for key in local if local[key] != ray[key]} == {"address", "runners", "victim"}
+
+
 def test_resume_refuses_other_settings() -> None:
     old = {"algo": {"lr": 1.0}, "queries": 5, "cluster": {"runners": 0}}
     config.refuse_changes({"algo": {"lr": 1.0}, "queries": 9, "cluster": {"runners": 2}}, old)
