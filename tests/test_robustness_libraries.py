@@ -219,8 +219,9 @@ def test_ours_is_an_attack_of_art_and_both_measure_the_same(clips):
     from video_attack.envs.metrics.norms import sizes
 
     victim, frames, labels = clips
+    frames, labels = frames[:3], labels[:3]
     model, x = art_classifier(victim), frames.astype(np.float32) / 255
-    words = ["env.budget=100", "checkpoint=null"]
+    words = ["env.budget=60", "checkpoint=null"]
     for name in ("square", "simba_dct"):
         ours = ArenaEvasion(model, name, words, seed=1, side_by_side=3)
         assert isinstance(ours, EvasionAttack)
@@ -234,7 +235,7 @@ def test_ours_is_an_attack_of_art_and_both_measure_the_same(clips):
         assert compute_success(model, x[right], one_hot[right], found[right]) == pytest.approx(asr)
         left = adversarial_accuracy(model, x, labels, attack_crafter=ours)
         assert left == pytest.approx(1 - asr)
-        assert all(r.ledger.spent <= 100 for r in ours.results)
+        assert all(r.ledger.spent <= 60 for r in ours.results)
         SUPPORTED_METHODS[name] = {
             "class": functools.partial(ArenaEvasion, attack=name, overrides=words, seed=1)
         }
