@@ -11,7 +11,8 @@ Row = Mapping[str, object]
 NOTE = (
     "AQ: mean queries to the first flip, failures at the budget. FFV1, CRF: ASR if a success must "
     "survive in a file,\nlossless or H.264; float32: if it must fool the victim in float32 too. Median "
-    "and sizes:\nover successes; L2, Linf: whole clip, [0, 1]; MAP, roughness: 0-255; PSNR: dB, of\nthe whole clip, and "
+    "and sizes:\nover successes; L2, Linf: whole clip, [0, 1]; MAP, roughness: 0-255; PSNR: dB, "
+    "of\nthe whole clip, and "
     "as the mean of frames, in which an untouched one counts 100; SSIM, LPIPS (0: equal, to about 1): "
     "means over all\nframes and over those that were changed; warping error: flicker that the attack "
     "adds, -1 to 1 before it is multiplied, negative\nwhere it smooths."
