@@ -45,6 +45,7 @@ OPTIMIZER = {"state": {i: {"exp_avg": torch.ones(3), "step": torch.ones(1)} for 
         {"module": TRAINED, "ds_version": "0.9"},  # DeepSpeed, as VideoMAE's fine-tuning saves
         {"checkpoint": {"model": {"weights": TRAINED}}},
         {"model": {"state_dict": TRAINED}},
+        {"models": [under("module.", TRAINED)], "epochs": (1, 2)},
         under("module.", TRAINED),  # DistributedDataParallel
         {"state_dict": under("model.", TRAINED)},  # Lightning
         {"state_dict": {**under("model.", TRAINED), "criterion.weight": torch.ones(2)}},
@@ -102,6 +103,16 @@ def test_networks_of_victims_are_found_and_tell_their_classes(
     loaded = ToyNet(weights=str(tmp_path / "a.pt"))
     assert len(loaded.classes) == 5
     assert torch.equal(loaded.net.get_submodule("out").weight, made.net.get_submodule("out").weight)
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda s: (s, 3), lambda s: [{"model": s}, None], lambda s: {"best": (0.9, s)}]
+)
+def test_lists_and_tuples_are_containers_too(tmp_path: Path, wrap: Any) -> None:
+    torch.save(wrap(under("module.", TRAINED)), tmp_path / "a.pt")
+    module = net()
+    load_into(module, load_state(tmp_path / "a.pt"), "a.pt")
+    assert torch.equal(module.state_dict()["0.weight"], TRAINED["0.weight"])
 
 
 # Objects beside the tensors

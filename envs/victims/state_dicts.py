@@ -35,8 +35,8 @@ class _Found(NamedTuple):
 def find_tensors(state: Mapping[str, Any], read: Read, name: str) -> Tensors:
     """The tensors of the one mapping in a checkpoint whose keys fit, less one prefix of all.
 
-    Mappings are looked into at any depth. Where keys fit only without a prefix such as "model.",
-    the keys that lack it belong to something else and are left out.
+    Mappings, lists and tuples are looked into at any depth. Where keys fit only without a prefix such
+    as "model.", the keys that lack it belong to something else and are left out.
 
     Args:
         state: what a checkpoint file holds.
@@ -99,8 +99,9 @@ def _mappings(state: Mapping[Any, Any], path: str = "") -> Iterator[tuple[str, T
         {key: v for key, v in state.items() if isinstance(v, Tensor) and isinstance(key, str)},
     )
     for key, value in state.items():
-        if isinstance(value, Mapping):
-            yield from _mappings(value, f"{path}.{key}".lstrip("."))
+        inner = dict(enumerate(value)) if isinstance(value, list | tuple) else value
+        if isinstance(inner, Mapping):
+            yield from _mappings(inner, f"{path}.{key}".lstrip("."))
 
 
 def _prefixes(tensors: Tensors) -> list[str]:

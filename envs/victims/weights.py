@@ -30,6 +30,8 @@ _NAMED_DIGITS = re.compile(rf"-([0-9a-f]{{{_DIGITS}}})\.pth?$")
 def load_state(path: str | Path, sha256: str | None = None) -> dict[str, Any]:
     """The dictionary that a checkpoint file holds, on the CPU, with nothing executed on loading.
 
+    A list or tuple that holds one, such as (state_dict, epoch), becomes one by its places.
+
     A URL is downloaded once into the folder that the environment variable VIDEO_ATTACK_CACHE
     names (~/.cache/video-attack-marl unless set). A URL whose file name ends in "-", eight hex
     digits and ".pt" or ".pth" states the beginning of its digest, as torch.hub reads such names;
@@ -68,6 +70,8 @@ def load_state(path: str | Path, sha256: str | None = None) -> dict[str, Any]:
             f"{source} is not a checkpoint of plain tensors ({type(error).__name__}): "
             "save the model's state_dict() with torch.save, or fetch a cut-off file again"
         ) from error
+    if isinstance(state, list | tuple) and any(isinstance(value, dict) for value in state):
+        state = {str(place): value for place, value in enumerate(state)}
     if not isinstance(state, dict):
         kind = "pickled object" if isinstance(state, Inert) else type(state).__name__
         raise VictimError(f"{source} holds a {kind}, not a dictionary: save the state_dict()")
