@@ -11,23 +11,22 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 QUERIES = int(sys.argv[1]) if len(sys.argv) > 1 else 2048
 GAMES = 8
+torch.manual_seed(0)
 torch.set_num_threads(1)
 
 
-class Success(BaseCallback):
-    """Notes how each clip ended."""
+class Reward(BaseCallback):
+    """Prints the mean reward of a step, of the steps since it last did."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.ended: list[bool] = []
+        self.rewards: list[float] = []
 
     def _on_step(self) -> bool:
-        # Rows 0, 2, 4 ... are the spatial agents; the two of a game end together.
-        rows = zip(self.locals["dones"][::2], self.locals["infos"][::2], strict=True)
-        self.ended += [bool(info["success"]) for done, info in rows if done]
-        if self.ended and self.n_calls % 32 == 0:
-            queries, lately = self.n_calls * GAMES, np.mean(self.ended[-100:])
-            print(f"{queries} queries, success of the last 100 clips {lately:.2f}", flush=True)
+        self.rewards.append(float(self.locals["rewards"].mean()))
+        if self.n_calls % 32 == 0:
+            lately, self.rewards = np.mean(self.rewards), []
+            print(f"{self.n_calls * GAMES} queries, mean reward of a step {lately:.3f}", flush=True)
         return True
 
 
@@ -36,10 +35,9 @@ game = small_game(equal_spaces=True)
 random = chance(game)
 games = supersuit.pettingzoo_env_to_vec_env_v1(game)
 games = supersuit.concat_vec_envs_v1(games, GAMES, num_cpus=0, base_class="stable_baselines3")
-noted = Success()
 size = {"n_steps": 32, "batch_size": 128, "n_epochs": 6, "gamma": 0.9, "gae_lambda": 0.9}
-model = PPO("MlpPolicy", games, 2e-3, **size, ent_coef=0.01, seed=0, device="cpu")
-model.learn(2 * QUERIES, noted)  # two rows a query
+model = PPO("MlpPolicy", games, 2e-3, **size, ent_coef=0.01, device="cpu")
+model.learn(2 * QUERIES, Reward())  # two rows a query
 report(
     "sb3_supersuit",
     random,
