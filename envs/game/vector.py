@@ -128,11 +128,11 @@ class _Rows(VectorEnv):
         self._now: list[Any] = [None] * self.num_envs
 
     def split(self, observations: dict[str, Any]) -> list[Any]:
-        """A game's rows."""
+        """A game's rows; each form has its own."""
         raise NotImplementedError
 
     def moves(self, actions: Sequence[Any]) -> dict[str, Any]:
-        """Both agents' actions, of a game's rows."""
+        """Both agents' actions, of a game's rows; each form has its own."""
         raise NotImplementedError
 
     def reset(
