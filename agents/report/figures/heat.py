@@ -84,8 +84,23 @@ def _outline(
         )
 
 
-def filmstrip(axes: Axes, clip: Frames, mask: Floats, heat: Floats | None, limit: float) -> None:
-    """Up to eight frames side by side; with the heat come the border of the mask and the titles."""
+def amplified(original: Frames, adversarial: Frames) -> tuple[Frames, int]:
+    """The difference of two clips about a mid grey, and by how much it is multiplied to be seen."""
+    difference = adversarial.astype(np.int16) - original
+    sizes = np.abs(difference[difference != 0])
+    factor = max(1, int(100 / np.percentile(sizes, 99))) if sizes.size else 1
+    return np.clip(128 + factor * difference, 0, 255).astype(np.uint8), factor
+
+
+def filmstrip(
+    axes: Axes,
+    clip: Frames,
+    mask: Floats | None = None,
+    heat: Floats | None = None,
+    limit: float = 1.0,
+    titles: bool = False,
+) -> None:
+    """Up to eight frames side by side; under the heat, within the border of the mask, with titles."""
     T, H, W = clip.shape[:3]
     n = min(SHOWN, T)
     for k in range(n):
@@ -96,11 +111,12 @@ def filmstrip(axes: Axes, clip: Frames, mask: Floats, heat: Floats | None, limit
         start, end = k * T / n, (k + 1) * T / n
         gap = 0.02 * (end - start)
         axes.imshow(picture, extent=(start + gap, end - gap, H, 0), aspect="auto")
-        if heat is not None:
+        if titles:
             axes.annotate(
                 f"frame {t + 1}", ((start + end) / 2, 0), (0, 4),
                 textcoords="offset points", ha="center", fontsize=10, annotation_clip=False,
             )  # fmt: skip
+        if mask is not None:
             _outline(axes, mask[t], H, W, start + gap, (end - start - 2 * gap) / W)
     axes.set(xlim=(0, T), ylim=(H, 0), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)

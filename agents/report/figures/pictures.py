@@ -15,6 +15,7 @@ from video_attack.agents.core.files import write_whole
 from video_attack.agents.report.figures.heat import (
     SHOWN,
     Floats,
+    amplified,
     filmstrip,
     headline,
     key,
@@ -40,9 +41,10 @@ def sensitivity_picture(
 ) -> None:
     """A PNG, 1200 pixels wide, that shows in time and space what moved the victim.
 
-    Two filmstrips (the original under the sensitivity, the adversarial clip as it is) lie over a
-    map of every cell against time and the profile of the frames, beside which stands the profile
-    of the cells on the mean frame. Red cells lowered the margin, blue ones raised it.
+    Four filmstrips (the original and the adversarial clip as they are, their difference amplified, the
+    original under the sensitivity) lie over a map of every cell against time and the profile of the
+    frames, beside which stands the profile of the cells on the mean frame. Red cells lowered the margin,
+    blue ones raised it.
 
     Args:
         path: where to, `.png`.
@@ -71,7 +73,7 @@ def sensitivity_picture(
     frames = min(SHOWN, T)
     tile = min(wide / frames, 2.0)
     strip = tile * H / W
-    high = 6.3 + 2 * strip
+    high = 6.46 + 4 * strip
     figure = Figure((WIDE, high), dpi=DPI, facecolor="white")
 
     def axes(x: float, down: float, width: float, height: float) -> Axes:
@@ -82,12 +84,14 @@ def sensitivity_picture(
     figure.text(left / WIDE, 1 - 0.35 / high, title, fontsize=size, weight="bold", va="center")
     figure.text(left / WIDE, 1 - 0.66 / high, headline(sensitivity), fontsize=11, va="center")
     limit = scale_limit(sensitivity)
-    first, second = (axes(left, top, frames * tile, strip) for top in (1.05, 1.13 + strip))
-    filmstrip(first, original, mask, sensitivity, limit)
-    first.set_ylabel("original", fontsize=11)
-    filmstrip(second, adversarial, mask, None, limit)
-    second.set_ylabel("attacked", fontsize=11)
-    down = 1.58 + 2 * strip
+    difference, factor = amplified(original, adversarial)
+    rows = {"original": original, "attacked": adversarial, f"difference x {factor}": difference}
+    for number, (name, clip) in enumerate({**rows, "sensitivity": original}.items()):
+        film = axes(left, 1.05 + number * (strip + 0.08), frames * tile, strip)
+        heat = {"mask": mask, "heat": sensitivity, "limit": limit} if number == 3 else {}
+        filmstrip(film, clip, titles=number == 0, **heat)
+        film.set_ylabel(name, fontsize=11)
+    down = 1.74 + 4 * strip
     space_time(axes(left, down, chart, 2.7), mask, sensitivity, limit)
     when(axes(left, down + 3.05, chart, 1.1), mask, sensitivity)
     side = 2.5 * min(1, W / H)
