@@ -12,7 +12,6 @@ from stable_baselines3.common.callbacks import BaseCallback
 QUERIES = int(sys.argv[1]) if len(sys.argv) > 1 else 2048
 GAMES = 8
 torch.manual_seed(0)
-torch.set_num_threads(1)
 
 
 class Reward(BaseCallback):
