@@ -16,7 +16,7 @@ from video_attack.envs.victims.tiny3d import Tiny3D
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
-COMMAND = re.compile(r"^    (PYTHONPATH=examples/plugins .*(?:\\\n.*)*)", re.MULTILINE)
+COMMAND = re.compile(r"^    (PYTHONPATH=examples/plugins (?:.*\\\n)*.*)", re.MULTILINE)
 PAGES = [ROOT / "docs" / page for page in ("plugging_in.md", "distortions.md")]
 COMMANDS = [found for page in PAGES for found in COMMAND.findall(page.read_text())]
 
@@ -79,6 +79,7 @@ def test_the_commands_of_the_pages_run(command, tmp_path):
         writes = [sys.executable, "examples/plugins/my_policy.py", str(nets)]
         subprocess.run(writes, cwd=ROOT, check=True, env={**env, "PYTHONPATH": str(ROOT)})
     line = command.replace("nets.pt", str(nets)) + f" run_dir={tmp_path}/run threads=1"
+    assert "clips=" in line and not line.rstrip().endswith("\\"), "a command cut short"
     done = subprocess.run(["bash", "-c", line], cwd=ROOT, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "run/report.html").is_file()
