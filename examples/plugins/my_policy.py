@@ -29,4 +29,8 @@ if __name__ == "__main__":  # in place of a training: networks that have learned
         a: (env.observation_space(a).shape[0], int(env.action_space(a).n))
         for a in env.possible_agents
     }
-    torch.save({agent: torch.nn.Linear(*size) for agent, size in sizes.items()}, sys.argv[1])
+    nets = {
+        agent: torch.nn.Sequential(torch.nn.Linear(seen, 8), torch.nn.Linear(8, choices))
+        for agent, (seen, choices) in sizes.items()
+    }
+    torch.save(nets, sys.argv[1])
