@@ -12,7 +12,6 @@ from video_attack.envs.game.vector import ParallelVector
 QUERIES = int(sys.argv[1]) if len(sys.argv) > 1 else 2048
 AGENTS, GAMES, STEPS = ["spatial", "temporal"], 8, 32
 torch.manual_seed(0)
-torch.set_num_threads(1)
 
 game = small_game()
 random = chance(game)

@@ -9,13 +9,12 @@ from benchmarl.experiment import Callback, Experiment, ExperimentConfig
 from benchmarl.models.mlp import MlpConfig
 from small_game import chance, play, report, small_game
 from tensordict import TensorDict
-from torch import as_tensor, nn, set_num_threads
+from torch import as_tensor, nn
 from torchrl.envs import PettingZooWrapper
 
 KIND = "ippo" if "ippo" in sys.argv[1:] else "mappo"
 QUERIES = int(sys.argv[-1]) if sys.argv[-1].isdigit() else 2048
 AGENTS = ("spatial", "temporal")
-set_num_threads(1)
 
 
 class VideoAttack(TaskClass):

@@ -12,7 +12,6 @@ from stable_baselines3.common.callbacks import BaseCallback
 QUERIES = int(sys.argv[1]) if len(sys.argv) > 1 else 2048
 GAMES = 8
 torch.manual_seed(0)
-torch.set_num_threads(1)
 
 
 class Reward(BaseCallback):
@@ -35,6 +34,7 @@ game = small_game(equal_spaces=True)
 random = chance(game)
 games = supersuit.pettingzoo_env_to_vec_env_v1(game)
 games = supersuit.concat_vec_envs_v1(games, GAMES, num_cpus=0, base_class="stable_baselines3")
+games.venv.reset(seed=0)  # and 1, 2, ...: SuperSuit's copies would all draw the same clips
 size = {"n_steps": 32, "batch_size": 128, "n_epochs": 6, "gamma": 0.9, "gae_lambda": 0.9}
 model = PPO("MlpPolicy", games, 2e-3, **size, ent_coef=0.01, device="cpu")
 model.learn(2 * QUERIES, Reward())  # two rows a query

@@ -5,6 +5,7 @@ left, any clip is allowed, strokes are textures, ten queries must do, and a clip
 """
 
 import numpy as np
+import torch
 
 from video_attack.envs.distortions.texture import texture
 from video_attack.envs.game.vector import ParallelVector
@@ -14,6 +15,7 @@ RULES = {
     "budget": 10, "cleanup": 0, "grid": 1, "sizes": [0.25, 1.0], "strengths": [0.04, 1.28],
     "windows": [2, 16], "strides": [1],
 }  # fmt: skip
+torch.set_num_threads(1)  # these networks are small: more threads would only wait for one another
 GAMES, EACH = 8, 12  # clips are counted by game: the first to end would be the quick ones
 
 

@@ -18,7 +18,7 @@ NEEDS = {
     "cleanrl_style": "torch", "rllib_stock": "ray", "torchrl_ppo mappo": "torchrl",
     "torchrl_ppo ippo": "torchrl", "benchmarl_task mappo": "benchmarl",
     "benchmarl_task ippo": "benchmarl", "agilerl_ippo": "agilerl",
-    "sb3_supersuit": "stable_baselines3",
+    "sb3_supersuit": "stable_baselines3", "tianshou_ppo": "tianshou",
 }  # fmt: skip
 LAST = re.compile(
     r"success (\d\.\d+) at random, (\d\.\d+) learned; "

@@ -21,8 +21,9 @@ def main() -> None:
     known = commands()
     if name not in known:
         print("usage: video-attack COMMAND ...\n")
+        width = max(map(len, known)) + 2
         for command, text in known.items():
-            print(f"  {command:10}{text}")
+            print(f"  {command:{width}}{text}")
         sys.exit(0 if name in ("-h", "--help") else f"error: there is no command {name!r}")
     sys.argv = [f"video-attack {name}", *sys.argv[2:]]
     try:
