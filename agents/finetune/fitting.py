@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from video_attack.agents.core.checkpoints import LAST
+from video_attack.agents.core.checkpoints import LAST, damaged
 from video_attack.agents.core.errors import CheckpointError, ConfigError
 from video_attack.agents.core.files import save_tensors
 from video_attack.agents.core.progress import Progress
@@ -86,11 +86,14 @@ def _restore(
     """Put a saved state back; returns the epochs done and the best score."""
     if not file.exists():
         raise CheckpointError(f"{file.parent} holds no finished epoch: start without resume=true")
-    state = torch.load(file, weights_only=True)
-    trainable.net.load_state_dict(state["net"])
-    optimizer.load_state_dict(state["optimizer"])
-    generator.set_state(state["generator"])
-    return state["epoch"], state["best"]
+    try:
+        state = torch.load(file, weights_only=True)
+        trainable.net.load_state_dict(state["net"])
+        optimizer.load_state_dict(state["optimizer"])
+        generator.set_state(state["generator"])
+        return state["epoch"], state["best"]
+    except Exception as error:  # whatever PyTorch meets in a file that was cut off
+        raise damaged(file, str(error).partition("\n")[0] or type(error).__name__) from error
 
 
 def _train(
