@@ -49,7 +49,7 @@ def note_run(setup: AttackSetup, config: Mapping[str, Any], folder: Path) -> Non
         "resumes": 0,
     }
     if path.exists():
-        before = _read(path)
+        before = began_with(path)
         # Answers may differ in their last digits on another machine; weights may not.
         named = ["policy", "victim"] if "weights" in before["victim"]["of"] else ["policy"]
         for key in named:
@@ -61,8 +61,12 @@ def note_run(setup: AttackSetup, config: Mapping[str, Any], folder: Path) -> Non
     write_whole(path, (json.dumps(facts, indent=1) + "\n").encode())
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """What a run began with."""
+def began_with(path: Path) -> dict[str, Any]:
+    """What a run's run.json says.
+
+    Raises:
+        CheckpointError: it says nothing of that kind.
+    """
     try:
         before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         _ = before["policy"], before["victim"]["of"] + "", before["resumes"] + 1
