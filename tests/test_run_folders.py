@@ -182,6 +182,42 @@ def test_no_refusal_to_go_on_leads_to_another() -> None:
         config.refuse_changes({"seed": 1}, {"seed": 2})
 
 
+SERVER = {"_target_": "video_attack.envs.victims.endpoint.Endpoint", "url": "http://a/b", "classes": 3,
+          "retries": 4, "timeout": 30.0, "max_batch": 8, "token_env": None}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "goes_on"),
+    [
+        # What messages of a server that fails in the middle of a run tell to change.
+        ({"retries": 9}, True),
+        ({"timeout": 90.0}, True),
+        ({"max_batch": 2}, True),
+        ({"token_env": "TOKEN"}, True),
+        ({"url": "http://c/d"}, False),
+        ({"classes": 4}, False),
+    ],
+)
+def test_a_run_goes_on_with_what_a_message_told_to_change(change, goes_on) -> None:
+    new, old = {"model": {**SERVER, **change}}, {"model": SERVER}
+    if goes_on:
+        config.refuse_changes(new, old)
+        return
+    with pytest.raises(
+        CheckpointError, match=rf"the run to resume had model\.{next(iter(change))}"
+    ):
+        config.refuse_changes(new, old)
+
+
+def test_a_run_whose_workers_were_late_goes_on_as_the_message_says() -> None:
+    new = {"cluster": {"sample_timeout_s": 60, "runners": 4}, "algo": {"batch": 8}}
+    config.refuse_changes(
+        new, {"cluster": {"sample_timeout_s": 2, "runners": 1}, "algo": {"batch": 8}}
+    )
+    said = (ROOT / "agents/training/rllib_workers.py").read_text()
+    assert "raise " in said and "algo.batch" not in said, "which may not change"
+
+
 @pytest.mark.parametrize("words", [[], ["resume=true"]])
 def test_results_without_their_configuration_are_not_mixed_with_others(words, tmp_path) -> None:
     (tmp_path / "records.jsonl").write_text("{}\n")

@@ -20,7 +20,7 @@ from video_attack.agents.configs.help_page import help_page
 from video_attack.agents.configs.plain_words import explain
 from video_attack.agents.configs.schema import register
 from video_attack.agents.configs.spelling import homes_spelt_out
-from video_attack.agents.core.build import respelled
+from video_attack.agents.core.build import locate, respelled
 from video_attack.agents.core.checkpoints import begun
 from video_attack.agents.core.errors import (
     ANEW,
@@ -135,7 +135,7 @@ def refuse_changes(new: dict[str, Any], old: dict[str, Any], path: str = "") -> 
         "trust",
     }
     for key in sorted(new.keys() | old.keys()):
-        if not path and key in free:
+        if (not path and key in free) or key in changeable(new):
             continue
         if path == "attacks." and not (key in new and key in old):
             continue  # an attack more, or one less
@@ -149,6 +149,13 @@ def refuse_changes(new: dict[str, Any], old: dict[str, Any], path: str = "") -> 
                 f"the run to resume had {path}{key}={then}, now it is {now}: give the same command, or "
                 f"{ANEW}"
             )
+
+
+def changeable(config: dict[str, Any]) -> frozenset[str]:
+    """Keys of a component that say how it is asked, not what it answers."""
+    target = config.get("_target_")
+    keys: frozenset[str] = frozenset()
+    return getattr(locate(target), "changeable", keys) if isinstance(target, str) else keys
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from video_attack.agents.core.checkpoints import LAST, damaged
-from video_attack.agents.core.errors import CheckpointError, ConfigError
+from video_attack.agents.core.errors import ANEW, CheckpointError, ConfigError
 from video_attack.agents.core.files import save_tensors
 from video_attack.agents.core.progress import Progress
 
@@ -65,7 +65,9 @@ def fit(trainable: Trainable, config: dict[str, Any], folder: Path) -> None:
             group["lr"] = config["lr"] * 0.5 * (1 + math.cos(math.pi * epoch / config["epochs"]))
         facts = {"loss": _train(trainable, optimizer, generator, config["batch"])}
         if not math.isfinite(facts["loss"]):
-            raise ConfigError(f"the loss became {facts['loss']} in epoch {epoch + 1}: lower lr")
+            raise ConfigError(
+                f"the loss became {facts['loss']} in epoch {epoch + 1}: lower lr, and {ANEW}"
+            )
         if trainable.counts["validation"]:
             facts["val_loss"], facts["val_acc"] = _judge(trainable, config["batch"])
         if (score := facts.get("val_loss", -float(epoch))) <= best:
