@@ -86,7 +86,7 @@ def test_what_the_user_says_wins(run):
     assert preset["model"] == CHANGED["model"]
 
 
-@pytest.mark.parametrize("form", ["checkpoint={}/no", "++checkpoint='{}/no/policy.pt'", 'checkpoint=""',
+@pytest.mark.parametrize("form", ["checkpoint={}/no", "++checkpoint='{}/no/policy.pt'",
                                   "checkpoint={}/checkpoints", "checkpoint='~/no such run'"])  # fmt: skip
 def test_a_run_that_is_not_there_stops_the_command(tmp_path, form):
     run = a_run(tmp_path / "run")

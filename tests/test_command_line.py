@@ -3,10 +3,12 @@ work as they are written, and where an argument cannot be read the message shows
 
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
@@ -17,6 +19,7 @@ from video_attack.agents.configs.arrange import arrange
 from video_attack.agents.configs.command_line import plain_errors, prepare
 from video_attack.agents.configs.spelling import homes_spelt_out, parse, quoted, readable
 from video_attack.agents.core.errors import ConfigError
+from video_attack.agents.core.trust import CONF
 
 SIGNS = st.text(st.sampled_from("aZ9é数 /~._-=,:()[]{}'\"\\#@!$&*?|<>\t"), min_size=1, max_size=12)
 
@@ -26,7 +29,7 @@ def remedy(argument):
     try:
         return readable(argument)
     except ConfigError as error:
-        found = re.search(r"write (.*?)( for one text with a comma, .*)?$", str(error), re.S)
+        found = re.search(r"write (.*?)( for one text.*)?$", str(error), re.S)
         assert found, error
         (word,) = shlex.split(found[1])
         return word
@@ -36,10 +39,11 @@ def remedy(argument):
 @settings(max_examples=400, deadline=None)
 def test_every_path_can_be_given_as_the_message_says(text):
     assume(not re.search(r"\s[\w./@+~]+=", text))  # or it is several keys
+    assume(text.strip(" \t'\""))  # or it is none
     value = parse(remedy(f"dataset.root={text}")).value()
     bare = text.strip(" \t")  # Hydra drops some of the blanks around it
     if isinstance(value, str) and not bare.startswith(("~", "'", '"')) and "\\" not in text:
-        assert value.strip(" \t") == bare
+        assert value.replace("\\${", "${").strip(" \t") == bare
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
@@ -53,6 +57,60 @@ def test_a_quoted_text_is_read_as_it_is(text):
 )
 def test_these_names_are_read_or_the_right_spelling_is_shown(name):
     assert parse(remedy(f"dataset.root=/data/{name}")).value() == f"/data/{name}"
+
+
+# What is pasted: from web pages (hydra 1843: `|`; hydra 1600: a backslash at the end), from another system.
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a|b",
+        "end\\",
+        "x\u00a0y",
+        "a\u200bb",
+        "x\ny",
+        "\u2028",
+        "it's\u00a0\\",
+        "\udcff/é",
+        "a!b",
+        "${a",
+    ],
+)
+def test_what_a_message_shows_is_pasted_into_bash(name):
+    try:
+        shown = shlex.quote(readable(f"dataset.root=/data/{name}"))
+    except ConfigError as error:
+        assert all(sign.isprintable() for sign in str(error)), str(error)
+        shown = re.search(r"write (.*?)( for one text.*)?$", str(error))[1]
+    typed = subprocess.run(["bash", "-c", f"printf %s {shown}"], capture_output=True, check=True)
+    value = parse(typed.stdout.decode("utf-8", "surrogateescape")).value()
+    assert OmegaConf.create({"root": value}).root == f"/data/{name}"
+
+
+@pytest.mark.parametrize(
+    ("given", "words", "remedy"),
+    [
+        ("model.mean=(0.4,0.5,0.6)", r"or 'model\.mean=\[0\.4,0\.5,0\.6\]'", "model.mean=[0.4,0.5,0.6]"),
+        ("attack=[square,geotrap", r"or 'attack=\[square,geotrap\]'", "attack=[square,geotrap]"),
+        ("attack=“square”", "or 'attack=\"square\"'", 'attack="square"'),
+        ("seed==1", "or seed=1$", "seed=1"),
+        ("seed=1,", "or seed=1$", "seed=1"),
+        ("'attack=square'", "the key is attack, without quotes", "attack=square"),  # cmd.exe keeps these
+        ("\ufeffseed =1", "the key is seed, without quotes or blanks", "seed=1"),
+        ("seed=1\r", r"carriage return.*line ends of Unix \(dos2unix\)", "seed=1"),  # PointContrast 16
+    ],
+)  # fmt: skip
+def test_a_slip_is_shown_as_it_was_meant(given, words, remedy):
+    with pytest.raises(ConfigError, match=words):
+        readable(given)
+    assert readable(remedy) == remedy
+
+
+@pytest.mark.parametrize("argument", ["run_dir=", 'run_dir=""', "dataset.root=", "checkpoint=''"])
+def test_an_unset_variable_of_the_shell_is_no_value(argument):
+    with pytest.raises(
+        ConfigError, match=f"^{argument} is empty, .* give {argument.split('=')[0]} a value"
+    ):
+        readable(argument)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +147,7 @@ def test_home_folders_in_lists_and_files_are_found(monkeypatch):
         (["attack"], r"write attack=NAME"),
         (["seed", "=", "3"], "'seed' is no key=value"),
         (["=3"], "'=3' is no key=value"),
+        (["\u2013m"], "another sign than -"),
         (["seed=3 clips=4"], r"more than one key: give clips="),
         (["seed=1,2"], r"\[1,2\] for a list, or add --multirun"),
         (["model=[i3d,x3d]"], "model takes one of c3d"),
@@ -155,6 +214,8 @@ def test_whole_numbers_may_be_written_short(text, number):
         ("train", "env.reward=3", "takes keys of its own"),
         ("train", "seed=${oc.env:NO_SUCH}", "environment variable 'NO_SUCH' not found"),
         ("train", "seed=${sede}", "from 'sede', which is not there"),
+        ("train", 'seed="${a"', "close it as ${...}, or write"),
+        ("train", "run_dir=[a]", "run_dir=[a]: run_dir takes a text"),
         ("train", "attack=square", "takes no group 'attack'"),
         ("train", "experiment=mine", "experiment is one of"),
         ("train", "model=", "there is no such choice"),
@@ -171,6 +232,32 @@ def test_hydras_words_are_put_in_plain_ones(command, argument, words):
     assert said.startswith("error: ") and "\n" not in said
     for theirs in ("full_key", "object_type", "merging override", "interpolation:", "hydra.cc"):
         assert theirs not in said
+
+
+@pytest.mark.parametrize("value", ["${nope:1}", "${nope}", "${oc.env:NO_SUCH}", "${run_dir}"])
+def test_the_folder_of_a_run_is_called_run_dir(value):
+    with (
+        pytest.raises(SystemExit, match=r"^error: run_dir.*or give run_dir a value of its own$"),
+        plain_errors(),
+        initialize_config_dir(str(CONF), version_base=None),
+    ):
+        prepare()
+        found = compose(
+            "evaluate", [f"run_dir={value}", "checkpoint=null"], return_hydra_config=True
+        )
+        _ = found.hydra.run.dir
+
+
+def test_a_sweep_is_told_where_its_runs_go(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(sys, "argv", ["train.py", "-m", "seed=1,2", f"run_dir={tmp_path}"])
+    with pytest.raises(SystemExit, match=r"write hydra\.sweep\.dir=\.\.\."):
+        jobs.run_command("train", lambda: seen.append(sys.argv[-1]))
+    monkeypatch.setattr(
+        sys, "argv", ["train.py", "-m", "seed=1,2", f'hydra.sweep.dir="{tmp_path}/é"']
+    )
+    jobs.run_command("train", lambda: seen.append(sys.argv[-1]))
+    assert seen == [f'run_dir="{tmp_path}/é/{n}"' for n in (0, 1)]
 
 
 @pytest.mark.parametrize("line", ["--help", "--cfg job", "-c job seed=3", "-sc install=bash"])

@@ -16,8 +16,10 @@ from video_attack.envs.datasets import search
 from video_attack.envs.datasets.base import DatasetError
 from video_attack.envs.datasets.folder import Folder
 from video_attack.envs.datasets.kinetics import Kinetics
+from video_attack.envs.datasets.present import keep_present
 from video_attack.envs.datasets.search import holds_video, scan
 from video_attack.envs.datasets.ucf101 import Ucf101
+from video_attack.envs.datasets.video_file import VideoFile
 
 SMALL = Sampling(frames=4, size=16, short_side=20, stride=2)
 CLASSES = ["Archery", "Surfing"]
@@ -178,6 +180,25 @@ def test_listed_videos_are_found_under_another_ending_or_folder(
     (tmp_path / "data" / where.format(names[0])).unlink()
     with pytest.raises(DatasetError, match=r"1 of 2 videos are missing.*g01_c01\.avi"):
         Ucf101("test", SMALL, CLASSES, root=tmp_path / "data", lists=tmp_path / "lists")
+
+
+# UCF-101 itself spells v_HandStandPushups and HandstandPushups, and copies made by a Mac write é as e and
+# an accent (st-mulnet 2: "Missing video clip").
+@pytest.mark.parametrize(
+    ("listed", "there"),
+    [
+        ("v_HandStandPushups_g08_c01", "v_HandstandPushups_g08_c01"),
+        ("réparer_é", "re\u0301parer_e\u0301"),
+    ],
+)
+def test_listed_videos_are_found_in_another_case_and_form_of_letters(
+    tmp_path: Path, videos: dict[str, Path], listed: str, there: str
+) -> None:
+    place(videos["mp4"], tmp_path / f"Archery/{there}.avi")
+    gone = [VideoFile(tmp_path / f"x/{listed}.avi", "Archery", listed, listed)]
+    assert [f.path.stem for f in keep_present(gone, tmp_path, False)] == [there]
+    place(videos["mp4"], tmp_path / f"Surfing/{listed}.mp4")  # the very name is preferred
+    assert [f.path.stem for f in keep_present(gone, tmp_path, False)] == [listed]
 
 
 def test_two_files_of_a_name_are_none(tmp_path: Path, videos: dict[str, Path]) -> None:

@@ -9,6 +9,8 @@ import errno
 import fcntl
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,8 +22,13 @@ import pytest
 from shells import ROOT, command, run
 
 from video_attack.agents.configs import command_line as config
-from video_attack.agents.core.checkpoints import begun
+from video_attack.agents.configs.carried import read_record
+from video_attack.agents.core.checkpoints import begun, read_state
+from video_attack.agents.core.errors import ANEW, CheckpointError
 from video_attack.agents.core.run_lock import LOCK, FolderError, owned
+from video_attack.agents.evaluation import metadata
+from video_attack.agents.evaluation.records import RecordFile
+from video_attack.envs.metrics.record import RecordError
 
 HOLD = (
     "import sys, time; from pathlib import Path; from video_attack.agents.core.run_lock import owned\n"
@@ -124,6 +131,91 @@ def test_a_run_that_left_nothing_begins_anew_with_either_command(words, tmp_path
     again = run("evaluate.py", f"run_dir={tmp_path}")
     assert "holds a run: go on with resume=true" in again.stderr
     assert run("evaluate.py", f"run_dir={tmp_path}", "resume=true").returncode == 0
+
+
+# Files that a full disk, a sync or an editor damaged.
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("run.json", "{}", f"does not say what this run began with: {ANEW}"),
+        ("run.json", "[1", f"does not say what this run began with: {ANEW}"),
+        ("config.yaml", "", "is no configuration of a run: name the folder of one"),
+        ("config.yaml", "[1", "is no configuration of a run"),
+        (
+            "records.jsonl",
+            '{"attack": "a", "id": "0", "attacked": 1, "success": 0}\n',
+            "lacks index",
+        ),
+        ("records.jsonl", "garbage\n", "line 1 of records.jsonl is no JSON"),
+    ],
+)
+def test_what_is_damaged_is_named_when_a_run_goes_on(name, content, words, tmp_path) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises((CheckpointError, RecordError), match=re.escape(words)) as error:
+        if name == "run.json":
+            metadata.began_with(tmp_path / name)
+        elif name == "config.yaml":
+            read_record(tmp_path / name)
+        else:
+            RecordFile(tmp_path / name, resume=True)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "{", '{"iteration": -1}', '{"iteration": null}'])
+def test_a_checkpoint_without_its_counters_is_named(content, tmp_path) -> None:
+    (tmp_path / "iteration_000003").mkdir()
+    (tmp_path / "iteration_000003/state.json").write_text(content)
+    with pytest.raises(
+        CheckpointError, match=r"iteration_000003 cannot be read .*: delete it, and"
+    ):
+        read_state(tmp_path)
+    with pytest.raises(CheckpointError, match="holds no checkpoint"):  # the remedy, done
+        shutil.rmtree(tmp_path / "iteration_000003")
+        read_state(tmp_path)
+
+
+def test_no_refusal_to_go_on_leads_to_another() -> None:
+    """Without resume=true alone the folder is in use, which would send the user back again."""
+    said = [file.read_text() for file in sorted((ROOT / "agents").rglob("*.py"))]
+    assert not [text for text in said if re.search(r"start (anew|a new run) without resume", text)]
+    with pytest.raises(CheckpointError, match=ANEW):
+        config.refuse_changes({"seed": 1}, {"seed": 2})
+
+
+SERVER = {"_target_": "video_attack.envs.victims.endpoint.Endpoint", "url": "http://a/b", "classes": 3,
+          "retries": 4, "timeout": 30.0, "max_batch": 8, "token_env": None}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "goes_on"),
+    [
+        # What messages of a server that fails in the middle of a run tell to change.
+        ({"retries": 9}, True),
+        ({"timeout": 90.0}, True),
+        ({"max_batch": 2}, True),
+        ({"token_env": "TOKEN"}, True),
+        ({"url": "http://c/d"}, False),
+        ({"classes": 4}, False),
+    ],
+)
+def test_a_run_goes_on_with_what_a_message_told_to_change(change, goes_on) -> None:
+    new, old = {"model": {**SERVER, **change}}, {"model": SERVER}
+    if goes_on:
+        config.refuse_changes(new, old)
+        return
+    with pytest.raises(
+        CheckpointError, match=rf"the run to resume had model\.{next(iter(change))}"
+    ):
+        config.refuse_changes(new, old)
+
+
+def test_a_run_whose_workers_were_late_goes_on_as_the_message_says() -> None:
+    new = {"cluster": {"sample_timeout_s": 60, "runners": 4}, "algo": {"batch": 8}}
+    config.refuse_changes(
+        new, {"cluster": {"sample_timeout_s": 2, "runners": 1}, "algo": {"batch": 8}}
+    )
+    said = (ROOT / "agents/training/rllib_workers.py").read_text()
+    assert "raise " in said and "algo.batch" not in said, "which may not change"
 
 
 @pytest.mark.parametrize("words", [[], ["resume=true"]])

@@ -113,17 +113,27 @@ def read_settings(checkpoint: str) -> tuple[Path, dict[str, Any]]:
             checkpoint, RECORD,
         )  # fmt: skip
         return file, {}
-    try:
-        values = yaml.load(file.read_text(encoding="utf-8"), PlainLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise CheckpointError(f"{file} is no configuration of a run ({reason})") from error
-    if not isinstance(values, dict) or not all(
-        isinstance(values.get(group, {}), dict) for group in CARRIED
-    ):
-        raise CheckpointError(f"{file} is no configuration of a run: name the folder of one")
+    values = read_record(file)
     refuse_old_keys({group: values[group] for group in CARRIED if group in values}, file)
     return file, values
+
+
+def read_record(file: Path) -> dict[str, Any]:
+    """A run's configuration, plain values only.
+
+    Raises:
+        CheckpointError: the file is none.
+    """
+    reason = ""
+    try:
+        values = yaml.load(file.read_text(encoding="utf-8"), PlainLoader)
+        if isinstance(values, dict) and all(
+            isinstance(values.get(group, {}), dict) for group in CARRIED
+        ):
+            return values
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = f" ({' '.join(str(error).split())})"
+    raise CheckpointError(f"{file} is no configuration of a run{reason}: name the folder of one")
 
 
 def literal(value: Any) -> Any:

@@ -15,14 +15,15 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from video_attack.agents.configs.carried import RECORD, forget, offered
+from video_attack.agents.configs.carried import RECORD, forget, offered, read_record
 from video_attack.agents.configs.help_page import help_page
 from video_attack.agents.configs.plain_words import explain
 from video_attack.agents.configs.schema import register
 from video_attack.agents.configs.spelling import homes_spelt_out
-from video_attack.agents.core.build import respelled
+from video_attack.agents.core.build import locate, respelled
 from video_attack.agents.core.checkpoints import begun
 from video_attack.agents.core.errors import (
+    ANEW,
     USER_ERRORS,
     CheckpointError,
     ConfigError,
@@ -94,7 +95,7 @@ def start(config: DictConfig) -> tuple[dict[str, Any], Path]:
     if plain.get("resume") and not record.exists():
         raise CheckpointError(f"{folder} holds no run: start without resume=true")
     if there and plain.get("resume"):
-        before = yaml.safe_load(record.read_text())
+        before = read_record(record)
         refuse_old_keys(before, record)
         refuse_changes(plain, before)
         now, then = (part.get("attacks") or {} for part in (plain, before))
@@ -134,7 +135,7 @@ def refuse_changes(new: dict[str, Any], old: dict[str, Any], path: str = "") -> 
         "trust",
     }
     for key in sorted(new.keys() | old.keys()):
-        if not path and key in free:
+        if (not path and key in free) or key in changeable(new):
             continue
         if path == "attacks." and not (key in new and key in old):
             continue  # an attack more, or one less
@@ -145,9 +146,16 @@ def refuse_changes(new: dict[str, Any], old: dict[str, Any], path: str = "") -> 
             continue  # the same component under the name that it had then
         elif now != then:
             raise CheckpointError(
-                f"the run to resume had {path}{key}={then}, now it is {now}: give the same command, "
-                "or start a new run without resume=true"
+                f"the run to resume had {path}{key}={then}, now it is {now}: give the same command, or "
+                f"{ANEW}"
             )
+
+
+def changeable(config: dict[str, Any]) -> frozenset[str]:
+    """Keys of a component that say how it is asked, not what it answers."""
+    target = config.get("_target_")
+    keys: frozenset[str] = frozenset()
+    return getattr(locate(target), "changeable", keys) if isinstance(target, str) else keys
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from video_attack.agents.configs.arrange import arrange, read_options, replaced
 from video_attack.agents.configs.command_line import plain_errors, prepare
 from video_attack.agents.configs.spelling import parse, quoted, readable
-from video_attack.agents.core.errors import IncompleteError
+from video_attack.agents.core.errors import ConfigError, IncompleteError
 from video_attack.agents.core.trust import CONF
 
 HYDRAS_OWN = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper")
@@ -47,7 +47,13 @@ def sweep(
         ConfigError: an argument that cannot be read.
         IncompleteError: some runs failed; the message names them.
     """
-    jobs = combinations([readable(argument, multirun=True) for argument in overrides])
+    overrides = [readable(argument, multirun=True) for argument in overrides]
+    if any(parse(argument).key_or_group == "run_dir" for argument in overrides):
+        raise ConfigError(
+            "each run of a sweep has a folder of its own: write hydra.sweep.dir=... for the one that they "
+            "are in, and leave run_dir out"
+        )
+    jobs = combinations(overrides)
     names = [
         " ".join(word for word in job if any(word not in other for other in jobs)) for job in jobs
     ]

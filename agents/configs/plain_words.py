@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig
 from omegaconf.errors import (
+    GrammarParseError,
     InterpolationKeyError,
     MissingMandatoryValue,
     OmegaConfBaseException,
@@ -18,11 +19,12 @@ from video_attack.agents.core.renamed import told
 NOISE = re.compile(
     r"^\s*(full_key|object_type|reference_type|See https?|Search path|\tprovider)\b.*"
 )
+OURS = {"hydra.run.dir": "run_dir"}  # Hydra asks for the left one, and users give the right one
 KINDS = {  # by what OmegaConf says of a value that it refuses
     "converted to (Boxed)?Integer": "a whole number",
     "converted to Float": "a number",
     "valid bool|converted to Boolean": "true or false",
-    "converted to String": "a text",
+    "converted to String|Cannot convert .* to string": "a text",
     "not Optional": "a value, not null",
     "not a ListConfig": "a list, such as [1,2]",
     "not a (DictConfig|subclass)": "keys of its own, each with a value",
@@ -65,8 +67,13 @@ def _of_a_key(error: OmegaConfBaseException, outer: BaseException) -> str:
         allowed = ", ".join(sorted(map(str, parent.keys())))
         return f"unknown key {key!r}; allowed here: {allowed}{told(key)}"
     given = re.search(r"Error merging override (.*)", str(outer))
+    key = OURS.get(key, key)
     what = given[1].lstrip("+") if given else key
     reason = _first_line(str(error.msg))
+    if isinstance(error, GrammarParseError):
+        return (
+            f"{what}: its ${{ cannot be read: close it as ${{...}}, or write \\${{ for these signs"
+        )
     if isinstance(error, ValidationError):
         value = re.search(r"Value '(.*?)'", reason)
         shown = what if given else f"{key}={value[1]}" if value else key
@@ -75,11 +82,13 @@ def _of_a_key(error: OmegaConfBaseException, outer: BaseException) -> str:
                 return f"{shown}: {key} takes {kind}"
     if isinstance(error, InterpolationKeyError) and (lost := re.search(r"'(.*?)'", reason)):
         return (
-            f"{what} takes its value from {lost[1]!r}, which is not there: correct that name, or give "
+            f"{what} takes its value from {lost[1]!r}, which is not there: correct that, or give "
             f"{what} a value of its own"
         )
-    reason = re.sub(r"^\w+ raised while resolving interpolation: ", "", reason).strip("'\"")
-    return f"{what}: {reason[:1].lower()}{reason[1:]}"
+    reason = re.sub(r"^\w+ raised while resolving interpolation: ", "", reason)
+    reason = re.sub(r"""^(['"])(.*)\1$""", r"\2", reason)
+    remedy = f": correct that, or give {what} a value of its own" if _interpolated(error) else ""
+    return f"{what}: {reason[:1].lower()}{reason[1:]}{remedy}"
 
 
 def _interpolated(error: OmegaConfBaseException) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # evaluation reads run folders without Ray
 
 
 STATE = "rllib.pt"  # RLlib's state in a checkpoint, without pickled code
+COUNTERS = ("iteration", "queries", "validation_queries", "seconds", "resumes")
 LAST = "last.pt"  # the one checkpoint of a fine-tuning run
 
 
@@ -88,10 +89,7 @@ def restore(
             read(newest / name)
     except Exception as error:  # whatever RLlib or PyTorch meets in files that were cut off
         why = " ".join(str(error).split()).partition(". ")[0] or type(error).__name__
-        raise CheckpointError(
-            f"the checkpoint {newest} cannot be read ({why}): delete "
-            "it, and resume=true goes on from the one before, or from the beginning"
-        ) from error
+        raise damaged(newest, why) from error
 
 
 def read_state(folder: Path) -> dict[str, Any]:
@@ -102,12 +100,20 @@ def read_state(folder: Path) -> dict[str, Any]:
     """
     if not saved(folder):
         raise CheckpointError(f"{folder} holds no checkpoint: start without resume=true")
-    newest = saved(folder)[-1] / "state.json"
+    newest = saved(folder)[-1]
     try:
-        state: dict[str, Any] = json.loads(newest.read_text())
-    except ValueError as error:
-        raise CheckpointError(
-            f"{newest} cannot be read ({error}): delete its folder, and resume=true goes on from the "
-            "checkpoint before"
-        ) from error
+        state: dict[str, Any] = json.loads((newest / "state.json").read_text())
+        lacking = [name for name in COUNTERS if not state[name] >= 0]
+    except (ValueError, LookupError, TypeError) as error:
+        raise damaged(newest, str(error) or "no counters") from error
+    if lacking:
+        raise damaged(newest, f"{lacking[0]}={state[lacking[0]]}")
     return state
+
+
+def damaged(checkpoint: Path, why: str) -> CheckpointError:
+    """The error of a checkpoint that cannot be read."""
+    return CheckpointError(
+        f"the checkpoint {checkpoint} cannot be read ({why}): delete it, and resume=true goes on from the "
+        "one before, or from the beginning"
+    )

@@ -36,6 +36,10 @@ class CheckpointError(RuntimeError):
     """No checkpoint, or one of other settings."""
 
 
+# What helps where a run cannot go on: without `resume` alone, its folder would be refused as in use.
+ANEW = "start a new run in another run_dir, without resume=true"
+
+
 class PolicyError(ValueError):
     """A policy file that does not fit the game, or is none."""
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from video_attack.agents.core.errors import CheckpointError
+from video_attack.agents.core.errors import ANEW, CheckpointError
 from video_attack.agents.core.files import write_whole
 from video_attack.agents.setup.attack_setup import AttackSetup
 from video_attack.envs.victims.base import Victim
@@ -49,17 +49,30 @@ def note_run(setup: AttackSetup, config: Mapping[str, Any], folder: Path) -> Non
         "resumes": 0,
     }
     if path.exists():
-        before = json.loads(path.read_text())
+        before = began_with(path)
         # Answers may differ in their last digits on another machine; weights may not.
         named = ["policy", "victim"] if "weights" in before["victim"]["of"] else ["policy"]
         for key in named:
             if before[key] not in (None, facts[key]):
                 raise CheckpointError(
-                    f"the {key} is not the one that this run began with (its SHA-256 differs): "
-                    "start a new run without resume=true"
+                    f"the {key} is not the one that this run began with (its SHA-256 differs): {ANEW}"
                 )
         facts = {**before, "policy": facts["policy"], "resumes": before["resumes"] + 1}
     write_whole(path, (json.dumps(facts, indent=1) + "\n").encode())
+
+
+def began_with(path: Path) -> dict[str, Any]:
+    """What a run's run.json says.
+
+    Raises:
+        CheckpointError: it says nothing of that kind.
+    """
+    try:
+        before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        _ = before["policy"], before["victim"]["of"] + "", before["resumes"] + 1
+    except (ValueError, LookupError, TypeError) as error:
+        raise CheckpointError(f"{path} does not say what this run began with: {ANEW}") from error
+    return before
 
 
 def fingerprint(victim: Victim) -> dict[str, Any]:

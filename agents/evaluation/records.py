@@ -15,7 +15,7 @@ from video_attack.agents.setup.attack_setup import AttackSetup
 from video_attack.envs.metrics.norms import norms
 from video_attack.envs.metrics.perceptual import Lpips
 from video_attack.envs.metrics.quality import psnr, psnr_clip, ssim
-from video_attack.envs.metrics.record import Draft, Record, read_records
+from video_attack.envs.metrics.record import Draft, Record, RecordError, read_records
 from video_attack.envs.metrics.temporal import warping_error
 
 
@@ -92,6 +92,9 @@ class RecordFile:
         kept = [line for line in lines if line.endswith("\n")]
         write_whole(path, "".join(kept).encode())
         self.records: list[Draft] = list(read_records(path))
+        for number, record in enumerate(self.records, start=1):
+            if not isinstance(record.get("index"), int):
+                raise RecordError(number, path, "lacks index")
         self._path = path
         self._file = path.open("a")
 

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from video_attack.agents.core.checkpoints import LAST
-from video_attack.agents.core.errors import CheckpointError, ConfigError
+from video_attack.agents.core.checkpoints import LAST, damaged
+from video_attack.agents.core.errors import ANEW, CheckpointError, ConfigError
 from video_attack.agents.core.files import save_tensors
 from video_attack.agents.core.progress import Progress
 
@@ -65,7 +65,9 @@ def fit(trainable: Trainable, config: dict[str, Any], folder: Path) -> None:
             group["lr"] = config["lr"] * 0.5 * (1 + math.cos(math.pi * epoch / config["epochs"]))
         facts = {"loss": _train(trainable, optimizer, generator, config["batch"])}
         if not math.isfinite(facts["loss"]):
-            raise ConfigError(f"the loss became {facts['loss']} in epoch {epoch + 1}: lower lr")
+            raise ConfigError(
+                f"the loss became {facts['loss']} in epoch {epoch + 1}: lower lr, and {ANEW}"
+            )
         if trainable.counts["validation"]:
             facts["val_loss"], facts["val_acc"] = _judge(trainable, config["batch"])
         if (score := facts.get("val_loss", -float(epoch))) <= best:
@@ -86,11 +88,14 @@ def _restore(
     """Put a saved state back; returns the epochs done and the best score."""
     if not file.exists():
         raise CheckpointError(f"{file.parent} holds no finished epoch: start without resume=true")
-    state = torch.load(file, weights_only=True)
-    trainable.net.load_state_dict(state["net"])
-    optimizer.load_state_dict(state["optimizer"])
-    generator.set_state(state["generator"])
-    return state["epoch"], state["best"]
+    try:
+        state = torch.load(file, weights_only=True)
+        trainable.net.load_state_dict(state["net"])
+        optimizer.load_state_dict(state["optimizer"])
+        generator.set_state(state["generator"])
+        return state["epoch"], state["best"]
+    except Exception as error:  # whatever PyTorch meets in a file that was cut off
+        raise damaged(file, str(error).partition("\n")[0] or type(error).__name__) from error
 
 
 def _train(

@@ -110,6 +110,6 @@ def iteration(algo: Algorithm, cluster: Mapping[str, Any]) -> dict[str, Any]:
         if late == TRIES:
             raise VictimError(
                 f"no worker brought its steps within {cluster['sample_timeout_s']:g} s: raise "
-                "cluster.sample_timeout_s, or lower algo.batch, and go on with resume=true"
+                "cluster.sample_timeout_s or cluster.runners, and go on with resume=true"
             )
         log.warning("no worker brought a step in %g s: trying again", cluster["sample_timeout_s"])

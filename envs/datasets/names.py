@@ -1,12 +1,19 @@
 """Class names: the same class is written in many ways."""
 
+import unicodedata
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 
 def plain(name: str) -> str:
     """A name's letters and digits without case: PlayingGuitar and "playing guitar" are one."""
-    return "".join(letter for letter in name.casefold() if letter.isalnum())
+    kept = [sign for sign in same_letters(name) if unicodedata.category(sign)[0] in "LNM"]
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
+def same_letters(name: str) -> str:
+    """A name without case and in one form of Unicode: some systems write é as e and an accent."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
 def find_class(name: str, classes: Sequence[str]) -> int | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from video_attack.envs.datasets.base import DatasetError
-from video_attack.envs.datasets.names import shorten
+from video_attack.envs.datasets.names import same_letters, shorten
 from video_attack.envs.datasets.search import scan
 from video_attack.envs.datasets.video_file import VideoFile
 
@@ -45,7 +45,7 @@ def keep_present(files: Sequence[VideoFile], root: Path, allow_missing: bool) ->
 
 
 def find_elsewhere(gone: Sequence[VideoFile], root: Path) -> dict[Path, Path]:
-    """Where missing files lie below root, found by their names without endings.
+    """Where missing files lie below root, found by their names without endings, in any case.
 
     A name that several files have is looked up in the folder where the file is listed only.
     """
@@ -53,10 +53,11 @@ def find_elsewhere(gone: Sequence[VideoFile], root: Path) -> dict[Path, Path]:
         return {}
     stems: dict[str, list[Path]] = {}
     for _, path in scan(root):
-        stems.setdefault(path.stem, []).append(path)
+        stems.setdefault(same_letters(path.stem), []).append(path)
     found = {}
     for file in gone:
-        same = stems.get(file.path.stem, [])
+        alike = stems.get(same_letters(file.path.stem), [])
+        same = [path for path in alike if path.stem == file.path.stem] or alike
         near = [path for path in same if path.parent == file.path.parent]
         if len(near or same) == 1:
             found[file.path] = (near or same)[0]

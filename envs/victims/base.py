@@ -30,9 +30,12 @@ class Victim(ABC):
         top_k: classes shown when feedback is "topk".
         needs_trust: what makes a stranger's configuration of it dangerous, as the end of a sentence
             that begins with its name; None: nothing.
+        changeable: keys that may differ when a run goes on, since they say how the victim is asked and
+            not what it answers.
     """
 
     needs_trust: ClassVar[str | None] = None
+    changeable: ClassVar[frozenset[str]] = frozenset()
     classes: tuple[str, ...]
     sampling: Sampling
     max_batch: int = 32

@@ -93,6 +93,9 @@ class Endpoint(CustomVictim):
         ValueError: a value out of its range.
     """
 
+    changeable = frozenset(
+        {"token_env", "token_header", "timeout", "retries", "backoff", "max_batch"}
+    )
     needs_trust = (
         "sends clips, and the secret that model.token_env names, to the server that model.url names"
     )
@@ -173,7 +176,7 @@ class Endpoint(CustomVictim):
             remedy = "let it answer as the class video_attack.envs.victims.endpoint.Endpoint says"
         raise VictimError(
             f"{self.source} gave no scores in {self._retries + 1} tries, at last {reason}: {remedy}; what "
-            "was finished is kept"
+            "was finished is kept for resume=true"
         )
 
     def predict(self, clips: Frames) -> Scores:
