@@ -1,12 +1,12 @@
 """TSM ResNet-50, pretrained on Kinetics, as a victim."""
 
-from typing import Any
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from video_attack.envs.victims.network import NetVictim
+from video_attack.envs.victims.network import PublishedNet
 from video_attack.envs.victims.resnet3d_net import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -55,26 +55,19 @@ class TSMNet(TSNNet):
                 module.conv1.conv = Shift(module.conv1.conv, frames)
 
 
-class TSM(NetVictim):
+class TSM(PublishedNet):
     """TSM R50 with MMAction2's weights; a frame is a segment."""
 
     mean, std = IMAGENET_MEAN, IMAGENET_STD
     last_layer = "cls_head.fc_cls"
     convolves = False  # over frames, not over clips
-
-    def __init__(
-        self,
-        *,
-        frames: int = 8,
-        size: int = 224,
-        short_side: int | None = 256,
-        stride: int = 1,
-        spread: str = "uniform",
-        **options: Any,
-    ) -> None:
-        super().__init__(
-            frames=frames, size=size, short_side=short_side, stride=stride, spread=spread, **options
-        )
+    defaults: ClassVar = {
+        "frames": 8,
+        "size": 224,
+        "short_side": 256,
+        "stride": 1,
+        "spread": "uniform",
+    }
 
     def make_net(self, classes: int) -> nn.Module:
         """TSMNet for clips of the sampling's length, in the layout in which its frames come."""
