@@ -1,19 +1,11 @@
 """TSM ResNet-50, pretrained on Kinetics, as a victim."""
 
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from video_attack.envs.victims.network import PublishedNet
-from video_attack.envs.victims.resnet3d_net import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    Bottleneck,
-    initialise,
-)
-from video_attack.envs.victims.tsn import TSNNet
+from video_attack.envs.victims.resnet3d_net import Bottleneck, initialise
+from video_attack.envs.victims.tsn import TSN, TSNNet
 
 DIVISOR = 8  # an eighth of the channels is shifted each way
 
@@ -55,19 +47,8 @@ class TSMNet(TSNNet):
                 module.conv1.conv = Shift(module.conv1.conv, frames)
 
 
-class TSM(PublishedNet):
-    """TSM R50 with MMAction2's weights; a frame is a segment."""
-
-    mean, std = IMAGENET_MEAN, IMAGENET_STD
-    last_layer = "cls_head.fc_cls"
-    convolves = False  # over frames, not over clips
-    defaults: ClassVar = {
-        "frames": 8,
-        "size": 224,
-        "short_side": 256,
-        "stride": 1,
-        "spread": "uniform",
-    }
+class TSM(TSN):
+    """TSM R50 with MMAction2's weights; frames, clips and last layer are TSN's."""
 
     def make_net(self, classes: int) -> nn.Module:
         """TSMNet for clips of the sampling's length, in the layout in which its frames come."""
