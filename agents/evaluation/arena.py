@@ -46,9 +46,9 @@ class Contender(Attack):
         self.shrinks = attack.shrinks
         self.through = parse_codec(codec_in_loop)
 
-    def meet(self, victim: Victim) -> None:
-        """Introduce the victim to the method."""
-        self.method.meet(victim)
+    def prepare(self, victim: Victim) -> None:
+        """Show the victim to the method."""
+        self.method.prepare(victim)
 
     def moves(self, task: Task) -> Proposals:
         """The method's moves."""
