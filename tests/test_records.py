@@ -69,9 +69,7 @@ def test_a_success_is_measured_on_the_two_clips_that_are_kept(found) -> None:
             queries, values = zip(*curve, strict=True)
             assert queries[0] == record["first_success"] and list(queries) == sorted(queries)
             assert all(a > b for a, b in pairwise(values)), name
-            assert values[-1] == pytest.approx(
-                record[name] if name != "l0_pixels" else values[-1], rel=1e-5
-            )
+            assert values[-1] == pytest.approx(record[name], rel=1e-5)
     (lost,) = [record for record, _ in both if not record["success"]]
     assert lost["first_success"] is None and not {"l2", "curves", "prediction"} & lost.keys()
 
