@@ -21,7 +21,7 @@ from video_attack.envs.datasets.base import ClipDataset
 from video_attack.envs.distortions.texture import texture
 from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.config import ALL, NORMS, GameConfig, RewardWeights
-from video_attack.envs.game.episode import INSIDE
+from video_attack.envs.game.episode import INSIDE, NOTHING, POWERS, SETTLE, STEADY
 from video_attack.envs.game.mask import perturbation_norm, reference_norm
 from video_attack.envs.game.moves import ACTS, RESCALES, SPATIAL
 from video_attack.envs.game.threat import visible
@@ -83,6 +83,7 @@ class ByHand:
         self.clean = self.kept = self.victim.seen[-1]
         self.clean_gap = self.gap = self.told()[0]
         self.reference = self.boundary = reference_norm(self.config.norm, self.clean.shape)
+        self.size, self.best, self.power = self.reference, np.inf, 1.0
         self.rough, self.flipped = 0.0, False
 
     def told(self):
@@ -95,21 +96,36 @@ class ByHand:
         gap, reached = self.told()
         norm = perturbation_norm(self.clean, asked, self.config.norm)
         fallen, boundary = self.clean_gap - gap, self.reference
+        rescaled = self.env.episode.move.act == "rescale"
+        if rescaled:
+            before = perturbation_norm(self.clean, self.kept, self.config.norm)
+            falls = fallen, self.clean_gap - self.gap
+            if min(falls) > 0 and norm > 0 and abs(np.log(norm / before)) > STEADY / 2:
+                power = np.log(falls[0] / falls[1]) / np.log(norm / before)
+                self.power = min(max(power, POWERS[0]), POWERS[1])
         if fallen > 0 and norm > 0:
-            boundary = min(norm * self.clean_gap * (1 + INSIDE) / fallen, self.reference)
+            share = self.clean_gap * (1 + INSIDE) / fallen
+            boundary = min(norm * share ** (1 / self.power), self.reference)
         first = reached and not self.flipped
-        stays = first or (boundary < self.boundary if self.flipped else gap <= self.gap)
+        if rescaled:
+            stays = gap < self.clean_gap
+        else:
+            stays = first or (boundary < self.boundary if self.flipped else gap <= self.gap)
+        stays |= self.config.acceptance == "always"
         self.flipped |= reached
-        if not stays and self.config.acceptance == "improving":
-            return -weights.query
+        self.best = min(self.best, norm) if reached else self.best
+        size = self.best if self.flipped else boundary if stays else self.size
+        size = max(size, NOTHING * self.reference)
+        reward = weights.norm * np.log(self.size / size) - weights.query
+        self.size = size
+        if not stays:
+            return reward
         rough = np.abs(np.diff(self.env.episode.canvas.delta, axis=0)).mean()
         margins = [min(max(value, 0) / 10, 1) for value in (self.gap, gap)]
-        reward = (
+        reward += (
             weights.margin * (margins[0] - margins[1])
             + weights.flip * first
-            + weights.norm * np.log(self.boundary / boundary)
             - weights.flicker * (rough - self.rough)
-            - weights.query
         )
         self.kept, self.gap, self.boundary, self.rough = asked, gap, boundary, rough
         return reward
@@ -156,6 +172,48 @@ def test_of_a_label_only_victim_moves_stay_until_the_flip_then_smaller_successes
     for (act, patch), stands in zip(moves, [1, 2, 3, 3, 5, 5], strict=True):
         env.step(actions(env, act, patch=patch, size=0))  # apart, or one could take from another
         assert np.array_equal(env.episode.canvas.frames, env.victim.seen[stands]), (act, patch)
+
+
+class Curved(CountingVictim):
+    """Its margin falls with a power of the L2 norm of the change: it is 0 at norm 3."""
+
+    def __init__(self, power):
+        super().__init__()
+        self.power, self.clean, self.norms = power, None, []
+
+    def answer(self, clips):
+        self.clean = clips[0].copy() if self.clean is None else self.clean
+        self.norms.append(perturbation_norm(self.clean, clips[0]))
+        gap = 5 * (1 - (self.norms[-1] / 3) ** self.power)
+        return softmax(np.array([[gap / 2, -gap / 2, -30.0]]))
+
+
+@pytest.mark.parametrize("power", [0.7, 1.0, 2.0, 4.0])
+def test_a_clip_far_past_the_boundary_goes_to_it_by_itself(power):
+    rules = {"bound": BoundConfig("none"), "distort": texture, "budget": 12}
+    env = toy_env(Curved(power), GreyClips(), **rules)
+    env.reset(seed=0)
+    spatial = {"rescale": "boundary", "size": 2}
+    while not env.episode.flipped:
+        env.step(actions(env, **spatial, strength=len(env.config.strengths) - 1))
+    far = env.victim.norms[-1]
+    for _ in range(SETTLE):
+        env.step(actions(env, **spatial, strength=0))
+        if env.episode.move.act != "rescale":
+            break
+    assert abs(env.victim.norms[-1] / 3 - 1) < 0.05 < far / 3 - 1, "where the boundary is"
+    assert env.episode.slope[1] == 0 or env.episode.move.act == "paint", "no stroke is credited"
+
+
+def test_after_the_flip_nothing_is_paid_for_what_was_not_shown():
+    """A clip far past the boundary would need a small norm, if its margin fell in a straight line."""
+    env = scripted_env(5.0, -1.0, -30.0, -60.0, budget=10, acceptance="improving")
+    env.step(actions(env, size=1))
+    before = env.episode.ledger.best_norm
+    for patch in (6, 9):
+        _, rewards, *_ = env.step(actions(env, patch=patch, size=0))
+        assert rewards["spatial"] <= -WEIGHTS.query
+    assert env.episode.ledger.best_norm == before
 
 
 def test_opposite_is_the_last_strokes_negative():

@@ -12,7 +12,8 @@ from tests.toys import QuadrantClips, QuadrantVictim, brighten
 from video_attack.agents.core import checkpoints
 from video_attack.agents.policy.acting import Policy
 from video_attack.agents.policy.networks import ACTS_AT_FIRST, make_actor
-from video_attack.agents.policy.sensitivity import NAMES, USED, Answer, SensitivityTables
+from video_attack.agents.policy.sensitivity import USED, Answer, SensitivityTables
+from video_attack.agents.policy.worth import NAMES
 from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.episode import AGENTS
@@ -161,8 +162,9 @@ def test_what_was_learned_reaches_learner_and_runner(tmp_path):
     trainer.sensitivity = SensitivityTables(moves(), sharpness=2.0)
     tables = trainer.sensitivity
     spatial, temporal = np.array([4, 0, 0, 0, 0, 0, 0, 0]), np.array([1, 0])
-    answers = [Answer(spatial, temporal, float(drop), 1.0) for drop in (1, -2, 3)]
-    others = [Answer(spatial * 0, temporal * 0, 0.1, 1.0)] * 3
+    answers = [Answer(spatial, temporal, float(drop), 1.0, np.nan) for drop in (1, -2, 3)]
+    others = [Answer(spatial * 0, temporal * 0, 0.1, 1.0, 0.05)] * 2
+    others.append(Answer(spatial, temporal, 0.1, 1.0, 0.0))
     modules = [{a: SimpleNamespace(actor=fresh_actor(a)) for a in AGENTS} for _ in range(3)]
     learner = SimpleNamespace(module=modules[0])
     runners = [
@@ -176,40 +178,48 @@ def test_what_was_learned_reaches_learner_and_runner(tmp_path):
     trainer._learn_sensitivity()
     assert len(tables.answers) == 6
     for agent in AGENTS:
-        assert tables.logits(agent).any()
+        assert tables.logits(agent).any(dim=1).all()
         assert all(torch.equal(m[agent].actor.table, tables.logits(agent)) for m in modules)
 
 
 def planted_answers(game, count):
-    """Strokes whose slope follows a known sensitivity of cells, frames and scales, with no sign."""
+    """Strokes whose slope follows a known sensitivity of cells, frames and scales, with no sign.
+
+    Those after the flip follow that of other cells, and mostly gain nothing.
+    """
     rng, footprints = np.random.default_rng(0), game.footprints()
     cells, frames, scales = np.full(9, 0.1), np.full(6, 0.1), np.full(game.palette.scales, 0.3)
     cells[7], frames[4], scales[2] = 1.0, 1.0, 1.0
+    after = np.full(9, 0.1)
+    after[3] = 1.0
     for _ in range(count):
         chosen = {a: rng.integers(0, p) for a, p in zip(AGENTS, parts_of(game), strict=True)}
-        met = np.sqrt(footprints["spatial"][chosen["spatial"][0]] @ cells**2)
-        met *= np.sqrt(footprints["temporal"][chosen["temporal"][0]] @ frames**2)
+        patch = footprints["spatial"][chosen["spatial"][0]]
+        met = np.sqrt(footprints["temporal"][chosen["temporal"][0]] @ frames**2)
         met *= scales[chosen["spatial"][SPATIAL.index("scale")]]
-        norm = rng.uniform(0.5, 4)
-        yield Answer(
-            **chosen, drop=float(rng.exponential(met) * rng.choice([-1, 1]) * norm), norm=norm
-        )
+        norm, sign = rng.uniform(0.5, 4), rng.choice([-1, 1])
+        slope = met * np.sqrt(patch @ cells**2)
+        yield Answer(**chosen, drop=float(rng.exponential(slope) * sign * norm), norm=norm, gain=np.nan)
+        gain = 0.1 * met * np.sqrt(patch @ after**2) * (rng.random() < 0.3)
+        yield Answer(**chosen, drop=-1.0, norm=0.0, gain=float(gain))
 
 
 def parts_of(game):
     return [{"spatial": game.spatial_parts, "temporal": game.temporal_parts}[a] for a in AGENTS]
 
 
-def test_planted_sensitivities_are_found_again_and_kept_in_a_file(tmp_path):
+@pytest.mark.parametrize(("phase", "cell"), [("before", 7), ("after", 3)])
+def test_planted_sensitivities_are_found_again_and_kept_in_a_file(tmp_path, phase, cell):
     game = moves()
     tables = SensitivityTables(game, sharpness=2.0)
     tables.answers += planted_answers(game, 800)
     tables.fit()
-    best = {"spatial.map": 7, "temporal.map": 4, "spatial.scale": 2}
+    best = {"spatial.map": cell, "temporal.map": 4, "spatial.scale": 2}
     for name, entry in best.items():
-        assert tables.tables[name].argmax() == entry, name
+        assert getattr(tables, phase).tables[name].argmax() == entry, name
+    row = ("before", "after").index(phase)
     for agent, parts in zip(AGENTS, parts_of(game), strict=True):
-        logits = tables.logits(agent)
+        logits = tables.logits(agent)[row]
         assert len(logits) == sum(parts)
         cuts = dict(zip(NAMES[agent], logits.split(parts), strict=True))
         place = int(cuts.pop(NAMES[agent][0]).argmax())
@@ -218,13 +228,22 @@ def test_planted_sensitivities_are_found_again_and_kept_in_a_file(tmp_path):
         for name, cut in cuts.items():
             if f"{agent}.{name}" in best:
                 assert cut.argmax() == best[f"{agent}.{name}"], "and in that of the parts"
-            if name not in USED[agent]:
+            if name not in USED[phase]:
                 assert not cut.any(), name
     tables.save(tmp_path / "tables.pt")
     again = SensitivityTables(game, sharpness=2.0)
     again.load(tmp_path / "tables.pt")
     assert all(torch.equal(again.logits(a), tables.logits(a)) for a in AGENTS)
-    assert len(again.answers) == 800 and again.answers[5].drop == tables.answers[5].drop
+    assert len(again.answers) == 1600 and again.answers[4].drop == tables.answers[4].drop
+
+
+def test_what_few_answers_say_is_not_sharpened():
+    game = moves()
+    few, many = (SensitivityTables(game, 2.0, enough) for enough in (1e9, 1e-9))
+    for tables in (few, many):
+        tables.answers += planted_answers(game, 100)
+        tables.fit()
+    assert few.logits("spatial").abs().max() < 1e-3 < many.logits("spatial").abs().max()
 
 
 def test_the_newest_checkpoints_are_kept(tmp_path):

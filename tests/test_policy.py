@@ -11,6 +11,7 @@ from video_attack.envs.distortions.texture import texture
 from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.moves import Moves
+from video_attack.envs.game.observation import STATUS
 from video_attack.envs.game.palette import Palette
 from video_attack.envs.victims.base import VictimError
 
@@ -153,10 +154,13 @@ def test_weights_are_taken_over(policy, observations):
 def test_tables_are_added_to_the_logits_and_travel_with_the_policy(policy, observations, tmp_path):
     for agent, actor in policy.actors.items():
         obs = {k: torch.from_numpy(v)[None] for k, v in observations[0][agent].items()}
-        plain = actor(obs)
-        table = torch.arange(float(len(actor.table)))
+        after = {k: v.clone() for k, v in obs.items()}
+        after["status"][:, STATUS.index("flipped")] = 1.0
+        plain = actor(obs), actor(after)
+        table = torch.arange(float(actor.table.numel())).view_as(actor.table) / 7
         actor.table.copy_(table)
-        assert torch.allclose(actor(obs), plain + table, atol=1e-4)
+        for seen, before, row in zip((obs, after), plain, table, strict=True):
+            assert torch.allclose(actor(seen), before + row, atol=1e-3), "one before the flip, one after"
     policy.save(tmp_path / "policy.pt")
     for agent, actor in Policy.load(tmp_path / "policy.pt").actors.items():
         assert torch.equal(actor.table, policy.actors[agent].table)

@@ -19,7 +19,7 @@ from video_attack.envs.game.moves import Moves
 from video_attack.envs.victims.base import VictimError
 from video_attack.envs.victims.weights import load_into, load_state
 
-FORMAT = 4
+FORMAT = 5
 
 
 @dataclass

@@ -78,8 +78,8 @@ class Actor(nn.Module):
     The first part chooses a place, a position (patch, or first frame) with an extent (size, or length and
     distance of a run). Positions are read off the features there, so that what is learned about one
     serves all; extents and the other parts are read off the pooled features, and off the status by a
-    short path. To all of them a table is added: what training has learned of this victim's places and
-    textures, see `video_attack.agents.policy.sensitivity`.
+    short path. To all of them a table is added, one before the flip and another after it: what training
+    has learned of this victim's places and textures, see `video_attack.agents.policy.sensitivity`.
 
     Args:
         trunk: SpatialTrunk or TemporalTrunk.
@@ -103,7 +103,7 @@ class Actor(nn.Module):
             nn.init.orthogonal_(head.weight, 0.01)
             nn.init.zeros_(head.bias)
         nn.init.zeros_(self.short.weight)
-        self.register_buffer("table", torch.zeros(sum(self.parts)))
+        self.register_buffer("table", torch.zeros(2, sum(self.parts)))
 
     def forward(self, obs: Observation) -> Tensor:
         """Logits (B, places + sum(parts[1:])), the parts one after another.
@@ -115,10 +115,12 @@ class Actor(nn.Module):
         positions = self.position(features.transpose(1, 2))
         pooled = self.pooled(pool(features)) + self.short(obs["status"].float())
         extents, choices = pooled.split([self.extents, pooled.shape[1] - self.extents], dim=1)
-        known = self.table[: self.parts[0]].view(-1, self.extents)
-        rows = torch.arange(positions.shape[1], device=positions.device) % len(known)
-        places = positions + extents[:, None] + known[rows]
-        return torch.cat([places.flatten(1), choices + self.table[self.parts[0] :]], 1)
+        flipped = obs["status"][:, STATUS.index("flipped")] > 0.5
+        table = self.table[flipped.long()]
+        known = table[:, : self.parts[0]].unflatten(1, (-1, self.extents))
+        rows = torch.arange(positions.shape[1], device=positions.device) % known.shape[1]
+        places = positions + extents[:, None] + known[:, rows]
+        return torch.cat([places.flatten(1), choices + table[:, self.parts[0] :]], 1)
 
     def bias_of(self, part: int) -> slice:
         """Where the biases of a part after the first lie in the heads of the pooled features."""

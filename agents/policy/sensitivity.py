@@ -1,5 +1,6 @@
 """What training has learned of the victim: how sensitive it is by place, frame, size and texture."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,119 +10,100 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from video_attack.agents.core.files import save_tensors
+from video_attack.agents.policy.worth import CHOICES, Worth
 from video_attack.envs.game.episode import AGENTS
-from video_attack.envs.game.moves import SPATIAL, TEMPORAL, Moves
+from video_attack.envs.game.moves import Moves
 
-# What a stroke's slope may depend on besides its place, and what of it the agents start from: how strong a
-# stroke is, and what is done with it, is their own.
-LEARNED = {
-    "spatial": ("version", "scale", "orientation", "colour", "strength"),
-    "temporal": ("flicker",),
+# Of what is fitted, what the agents start from. Up to the flip how strong a stroke is is their own: a slope
+# says nothing of it. What is done with a stroke always is.
+USED = {
+    "before": ("version", "scale", "orientation", "colour", "flicker"),
+    "after": ("version", "scale", "orientation", "colour", "flicker", "strength"),
 }
-USED = {"spatial": ("version", "scale", "orientation", "colour"), "temporal": ("flicker",)}
-NAMES = {"spatial": SPATIAL, "temporal": TEMPORAL}
+MOST_GAIN = 0.2  # of one stroke, so that no lucky one speaks for all
 
 
 class Answer(NamedTuple):
-    """One fresh stroke and its answer: both actions, the margin's drop in nats, the stroke's L2 norm."""
+    """One fresh stroke and its answer.
+
+    Attributes:
+        spatial, temporal: both actions.
+        drop: of the margin, in nats.
+        norm: of the stroke, L2; 0 where the drop tells little of it.
+        gain: once flipped, how far the logarithm of the norm at the boundary fell, 0 where the stroke was
+            taken back; NaN before the flip.
+    """
 
     spatial: NDArray[np.int64]
     temporal: NDArray[np.int64]
     drop: float
     norm: float
+    gain: float
 
 
 class SensitivityTables:
-    """A map of cells, one of frames and a table for each choice, fitted to all answers of training.
+    """Two sets of tables (see Worth) fitted to all answers of training.
 
-    The slope of a stroke (drop of the margin over norm) has no preferred sign, so what a place is worth
-    is its scale: |slope| is taken for exponentially distributed, with a mean whose logarithm is a sum
-    of entries. A stroke that covers several cells or frames meets the mean of their squared
-    sensitivities, since its energy is spread over them; so each answer says something of all that it
-    covered, and is used again at every fit. The entries that make the answers most likely are found by
-    gradient descent under a ridge (a normal prior around 0), which keeps what was seldom tried near 0;
-    neighbouring cells are held close to each other.
+    before: the slope of a stroke (drop of the margin over norm), for the way to the flip. It has no
+        preferred sign, so what a choice is worth is its scale: |slope| is taken for exponentially
+        distributed.
+    after: what a stroke gains once the clip is flipped. Other strokes serve there than before: those that
+        are still cheap when the perturbation has what sufficed for the flip. Most gain nothing and few
+        much, so gains are fitted by their means, as overdispersed counts are: by Poisson's likelihood
+        over their dispersion (quasi-likelihood; Wedderburn, 1974), by which so many answers say less. A
+        gain is about the square of a slope, so half of the sharpness gives the same preference.
 
     Args:
         moves: the game's.
-        sharpness: the logits that the agents start from are this times the logarithm of the mean slope.
+        sharpness: the logits that the agents start from are this times the logarithm of the mean slope,
+            once there are many answers; half of it after `enough` of them.
+        enough: what few answers say would be sharpened too soon.
         ridge: weight of the prior, in answers.
     """
 
-    def __init__(self, moves: Moves, sharpness: float, ridge: float = 3.0) -> None:
-        self.parts = {"spatial": moves.spatial_parts, "temporal": moves.temporal_parts}
-        self.grid, self.sharpness, self.ridge = moves.grid, sharpness, ridge
-        self.extents = moves.extents
-        self.footprints = {k: torch.from_numpy(v) for k, v in moves.footprints().items()}
+    def __init__(
+        self, moves: Moves, sharpness: float, enough: float = 1000, ridge: float = 3.0
+    ) -> None:
+        self.sharpness, self.enough = sharpness, enough
         self.answers: list[Answer] = []
-        self.tables: dict[str, Tensor] = {"level": torch.zeros(())}
-        for agent in AGENTS:
-            self.tables[f"{agent}.map"] = torch.zeros(self.footprints[agent].shape[1])
-            self.tables[f"{agent}.extent"] = torch.zeros(self.extents[agent])
-            for name in LEARNED[agent]:
-                size = self.parts[agent][NAMES[agent].index(name)]
-                self.tables[f"{agent}.{name}"] = torch.zeros(size)
+        self.before, self.after = Worth(moves, ridge), Worth(moves, ridge)
 
     def fit(self, steps: int = 100) -> None:
         """Fit the tables to all answers so far, from where they are."""
-        if not self.answers:
-            return
-        chosen = {
-            agent: torch.from_numpy(np.stack([getattr(a, agent) for a in self.answers]))
-            for agent in AGENTS
-        }
-        drops, norms = (
-            torch.tensor([getattr(a, key) for a in self.answers], dtype=torch.float32)
-            for key in ("drop", "norm")
-        )
-        slopes = drops.abs() / norms
-        weights = norms / (norms + norms.median())  # faint strokes drown in the victim's rounding
-        if not self.tables["level"]:
-            self.tables["level"].fill_(float(slopes.mean().clamp_min(1e-9).log()))
-        for table in self.tables.values():
-            table.requires_grad_(True)
-        optimizer = torch.optim.Adam(self.tables.values(), lr=0.03)
-        for _ in range(steps):
-            logs = self.tables["level"]
-            for agent in AGENTS:
-                logs = logs + self._places(agent)[chosen[agent][:, 0]]
-                for name in LEARNED[agent]:
-                    picks = chosen[agent][:, NAMES[agent].index(name)]
-                    logs = logs + self.tables[f"{agent}.{name}"][picks]
-            loss = (weights * (logs + slopes * (-logs).exp())).sum() + self._prior()
-            optimizer.zero_grad()
-            (loss / len(slopes)).backward()
-            optimizer.step()
-        for table in self.tables.values():
-            table.requires_grad_(False)
+        slopes = [answer for answer in self.answers if answer.norm]
+        if slopes:
+            drops, norms = _column(slopes, "drop"), _column(slopes, "norm")
+            found = drops.abs() / norms
+            weights = norms / (norms + norms.median())  # faint strokes drown in the victim's rounding
+            self.before.fit(
+                _actions(slopes), float(found.mean()),
+                lambda logs: (weights * (logs + found * (-logs).exp())).sum(), steps,
+            )  # fmt: skip
+        flipped = [answer for answer in self.answers if not np.isnan(answer.gain)]
+        gains = _column(flipped, "gain").clamp(0, MOST_GAIN)
+        if gains.any():
+            shares = gains / gains.mean()
+            spread = float(shares.square().mean())
+            self.after.fit(
+                _actions(flipped), 1.0, lambda logs: (logs.exp() - shares * logs).sum() / spread, steps
+            )
+            self.after.answers /= spread
 
     def logits(self, agent: str) -> Tensor:
-        """What is added to an agent's logits, (sum(parts),)."""
-        places = self._places(agent)
-        found = [self.sharpness * (places - places.mean())]
-        for name, count in zip(NAMES[agent][1:], self.parts[agent][1:], strict=True):
-            table = torch.zeros(count)
-            if name in USED[agent]:
-                table = self.tables[f"{agent}.{name}"]
-            found.append(self.sharpness * (table - table.mean()))
-        return torch.cat(found)
-
-    def _places(self, agent: str) -> Tensor:
-        """Logarithm of what a stroke of each place meets, (places,)."""
-        squares = self.footprints[agent] @ (2 * self.tables[f"{agent}.map"]).exp()
-        extents = self.tables[f"{agent}.extent"].repeat(len(squares) // self.extents[agent])
-        return squares.clamp_min(1e-12).log() / 2 + extents
-
-    def _prior(self) -> Tensor:
-        entries = [table for name, table in self.tables.items() if name != "level"]
-        penalty = torch.stack([table.square().sum() for table in entries]).sum()
-        cells = self.tables["spatial.map"].view(self.grid, self.grid)
-        bends = cells.diff(dim=0).square().sum() + cells.diff(dim=1).square().sum()
-        return self.ridge * (penalty + bends)
+        """What is added to an agent's logits before the flip and after it, (2, sum(parts))."""
+        phases = ((self.before, USED["before"], 1.0), (self.after, USED["after"], 0.5))
+        return torch.stack(
+            [
+                share * self.sharpness * worth.answers / (worth.answers + self.enough)
+                * worth.logs(agent, used)
+                for worth, used, share in phases
+            ]
+        )  # fmt: skip
 
     def save(self, path: Path) -> None:
         """Write answers and tables to one file."""
-        content: dict[str, Any] = {"tables": self.tables}
+        content: dict[str, Any] = {"before": self.before.tables, "after": self.after.tables}
+        content["counts"] = torch.tensor([self.before.answers, self.after.answers])
         for key in Answer._fields:
             content[key] = torch.from_numpy(np.array([getattr(a, key) for a in self.answers]))
         save_tensors(path, content)
@@ -129,8 +111,17 @@ class SensitivityTables:
     def load(self, path: Path) -> None:
         """Go on from a file of the same game."""
         content = torch.load(path, weights_only=True)
-        self.tables = content["tables"]
         columns = [content[key].numpy() for key in Answer._fields]
         self.answers = [
-            Answer(s, t, float(d), float(n)) for s, t, d, n in zip(*columns, strict=True)
+            Answer(s, t, *(float(x) for x in rest)) for s, t, *rest in zip(*columns, strict=True)
         ]
+        self.before.tables, self.after.tables = content["before"], content["after"]
+        self.before.answers, self.after.answers = content["counts"].tolist()
+
+
+def _column(answers: Sequence[Answer], key: str) -> Tensor:
+    return torch.tensor([getattr(answer, key) for answer in answers], dtype=torch.float32)
+
+
+def _actions(answers: Sequence[Answer]) -> dict[str, Tensor]:
+    return {a: torch.from_numpy(np.stack([getattr(x, a) for x in answers])) for a in AGENTS}

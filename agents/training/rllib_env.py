@@ -18,6 +18,8 @@ from video_attack.envs.game.environment import VideoAttackEnv
 from video_attack.envs.game.episode import AGENTS
 from video_attack.envs.game.ledger import run_batched
 
+FAINT = 0.05  # L2 norm of a stroke that is lost in the rounding of clips and answers
+
 
 class RllibAttackEnv(MultiAgentEnv):
     """VideoAttackEnv in RLlib's form.
@@ -138,12 +140,13 @@ class AttackVectorEnv(SyncVectorMultiAgentEnv):
         self._returns[i] = 0.0
 
     def _note_answer(self, i: int, actions: dict[str, Any]) -> None:
-        """Keep what the last answer said of a fresh stroke, unless it was too faint to be seen."""
+        """Keep what the last answer said of a fresh stroke, if anything."""
         episode = self.envs[i].env.episode
         drop, norm = episode.slope
-        if episode.move.act == "paint" and norm > 0.05:
+        norm = norm if norm > FAINT else 0.0
+        if episode.move.act == "paint" and (norm or not np.isnan(episode.gain)):
             spatial, temporal = (np.asarray(actions[agent], np.int64) for agent in AGENTS)
-            self._answers.append(Answer(spatial, temporal, drop, norm))
+            self._answers.append(Answer(spatial, temporal, drop, norm, episode.gain))
 
     def _note_step(self, i: int, result: tuple[dict, dict, dict, dict, dict]) -> None:
         (

@@ -23,8 +23,11 @@ INSIDE = (
     0.01  # how far past the boundary a rescaled clip should lie, as a share of the clean margin
 )
 SCALES = (0.5, 1.5)  # least and largest factor of one rescaling to the boundary
+POWERS = (0.5, 8.0)  # least and largest power of the norm by which the margin falls
 WEAKEN = 0.5
-STEADY = 0.02  # rescaling by more than this tells little of the stroke that came with it
+STEADY = 0.02  # rescaling by more than this tells little of a stroke that comes with it
+NOTHING = 1e-3  # a norm that is as good as none, as a share of the reference
+SETTLE = 3  # mere rescalings from one kept stroke to the next
 
 
 def choose_goal(label: int, classes: int, target: str, rng: np.random.Generator) -> Goal | None:
@@ -54,7 +57,8 @@ class Episode:
 
     With `acceptance: improving` a move stays if it pays: before the flip, if the margin falls (or the answer
     says nothing, as of a label-only victim); after it, if the norm at the boundary falls, see
-    `boundary_norm`. Any other move is taken back, and costs its query.
+    `boundary_norm`. Any other move is taken back, and costs its query. A flipped clip that is to go to
+    the boundary, and is far from it, goes there without a stroke: what is found is the line's, and stays.
 
     Args:
         ledger: the clip's account, after its clean query.
@@ -73,6 +77,8 @@ class Episode:
         move: the last move, or None.
         slope: of the last answer, the drop of the margin in nats, and the L2 norm of the stroke as
             far as the bound let it be; norm 0 where the answer tells little of the stroke.
+        gain: of the last move, once flipped, how far the logarithm of the norm at the boundary fell; 0 where
+            the move was taken back, NaN before the flip.
     """
 
     def __init__(
@@ -102,10 +108,11 @@ class Episode:
         self._boundary_norm, self._roughness = self._reference, 0.0
         self._boundary_l2 = reference_norm("l2", ledger.clip.frames.shape)
         self.move: Move | None = None
-        self.slope = (0.0, 0.0)
+        self.slope, self.gain = (0.0, 0.0), float("nan")
         self._stroke: tuple[Region, Block] | None = None
         self._stroke_norm = self._wanted = self._expected = 0.0
-        self._factor = 1.0
+        self._factor = self._power = 1.0
+        self._size, self._norm_before, self._settled = self._reference, 0.0, 0
         self._before = self.canvas.snapshot()
         self._changed = np.zeros_like(self.canvas.energy)
         self._last_drop, self._kept = 0.0, True
@@ -121,11 +128,16 @@ class Episode:
 
     def make(self, move: Move) -> Frames:
         """Make a move; returns the clip to be asked about, (1, T, H, W, 3)."""
-        self._before = self.canvas.snapshot()
+        self._before, self._norm_before = self.canvas.snapshot(), self.canvas.norm()
         energy = self._before[2]
         region = self.moves.region(move, self.canvas.clean.shape, self._rng)
         self.move = move = self._possible(move, region)
-        if move.act in ("weaken", "undo"):
+        factor = self._rescaling(move.rescale) if self._was_flipped else 1.0
+        far = move.rescale == "boundary" and abs(factor - 1) > STEADY
+        if far and self._settled < SETTLE:
+            self.move = move._replace(act="rescale")
+            self._stroke_norm = 0.0
+        elif move.act in ("weaken", "undo"):
             self.canvas.weaken(region, WEAKEN if move.act == "weaken" else 0.0)
             self._stroke_norm = 0.0
         else:
@@ -133,50 +145,69 @@ class Episode:
             self.canvas.paint(region, block)
             self._stroke_norm = self._moved(region)
         self._changed = np.abs(self.canvas.energy - energy)
-        if self._was_flipped:
-            self._rescale(move.rescale)
+        # What scaling alone should do; what is left of an answer is the stroke's.
+        fallen = self._clean_gap - self._gap
+        self._factor, self._expected = factor, fallen * (factor**self._power - 1)
+        if factor != 1:
+            self.canvas.scale(factor)
         return self.canvas.frames[None]
 
     def finish(self, answer: NDArray[np.float32]) -> float:
         """Take the victim's visible scores (C,) of that clip; returns the shared reward.
 
         Reward: margin * drop of the margin (down to 0, the flip) + flip * (first success)
-        - norm * growth of log(norm at the boundary) - flicker * growth of the roughness - query, each
-        of the clip as it is kept. A perturbation's norm at the boundary is what its direction would
-        need for the flip, so that a stroke pays by how much it helps for its size; once flipped, it is
-        what the attack can reach.
+        - norm * growth of log(norm) - flicker * growth of the roughness - query, each of the clip as
+        it is kept. The norm is, up to the flip, what the perturbation's direction would need for it, so
+        that a stroke pays by how much it helps for its size; from the flip on it is that of the best
+        success, so that nothing is paid for what was not shown.
         """
         weights, goal = self.config.reward, self.ledger.goal
         margin, gap = goal.margin(answer), goal.gap(answer)
         drop, newly_flipped = self._gap - gap, self.flipped and not self._was_flipped
-        boundary = self.boundary_norm(self.canvas.norm(), gap)
-        if self._was_flipped:
-            # Expected of the rest of the perturbation alone; what is left is the stroke's.
-            drop -= self._expected
+        norm = self.canvas.norm()
+        rescaled = self.move is not None and self.move.act == "rescale"
+        if rescaled:
+            self._learn_power(norm, gap)
+        boundary = self.boundary_norm(norm, gap)
+        drop -= self._expected
         self._credit(drop)
         says_nothing = gap == self._gap and not self._was_flipped
-        pays = (
-            boundary < self._boundary_norm if self._was_flipped else drop > 0 or says_nothing
-        ) or newly_flipped
-        self._last_drop, self._was_flipped = drop, self.flipped
+        if newly_flipped:
+            pays = True
+        elif not self._was_flipped:
+            pays = drop > 0 or says_nothing
+        elif rescaled:
+            pays = gap < self._clean_gap
+        else:
+            pays = boundary < self._boundary_norm
         self._kept = pays or self.config.acceptance == "always"
+        if self._was_flipped:
+            self.gain = float(np.log(self._boundary_norm / boundary)) if self._kept else 0.0
+        self._last_drop, self._was_flipped = drop, self.flipped
+        size = self.ledger.best_norm if self.flipped else boundary if self._kept else self._size
+        size = max(size, NOTHING * self._reference)
+        gain = weights.norm * float(np.log(self._size / size)) - weights.query
+        self._size = size
+        self._settled = self._settled + 1 if rescaled else 0 if self._kept else self._settled
         if not self._kept:
             self.canvas.restore(self._before)
-            return -weights.query
+            return gain
         roughness = self.canvas.roughness() if weights.flicker else 0.0
-        gain = (
+        gain += (
             weights.margin * (max(self.margin, 0.0) - max(margin, 0.0))
             + weights.flip * newly_flipped
-            + weights.norm * float(np.log(self._boundary_norm / boundary))
             - weights.flicker * (roughness - self._roughness)
         )
         self.scores, self.margin, self._gap = answer, margin, gap
         self._boundary_l2 *= boundary / self._boundary_norm
         self._boundary_norm, self._roughness = boundary, roughness
-        return float(gain - weights.query)
+        return float(gain)
 
     def boundary_norm(self, norm: float, gap: float) -> float:
-        """Norm that a perturbation would have where the margin is 0, if it fell in a straight line.
+        """Norm that a perturbation would have where the margin is 0, or rather just past it.
+
+        Along the line from the clean clip the margin is taken to fall by a power of the norm: the first,
+        until scaling a flipped clip has shown another.
 
         At most a tenth of the scale of values everywhere, which also stands for a perturbation that does
         not lower the margin.
@@ -188,7 +219,8 @@ class Episode:
         fallen = self._clean_gap - gap
         if fallen <= 0 or norm <= 0:
             return self._reference
-        return min(norm * self._clean_gap * (1 + INSIDE) / fallen, self._reference)
+        share = self._clean_gap * (1 + INSIDE) / fallen
+        return float(min(norm * share ** (1 / self._power), self._reference))
 
     @property
     def may_turn(self) -> bool:
@@ -241,16 +273,22 @@ class Episode:
         change = self.canvas.frames[region].astype(np.float32) - self._before[1][region]
         return float(np.sqrt(np.square(change).sum(dtype=np.float64))) / 255
 
-    def _rescale(self, rescale: str) -> None:
-        """Scale the whole perturbation of a flipped clip, and note what that alone should do."""
-        fallen = self._clean_gap - self._gap
+    def _rescaling(self, rescale: str) -> float:
+        """The factor by which a flipped clip's whole perturbation is to be scaled."""
         factor = {"leave": 1.0, "3 %": 0.97, "10 %": 0.9}.get(rescale)
-        if factor is None:
-            factor = self._clean_gap * (1 + INSIDE) / max(fallen, 1e-9)
-            factor = float(np.clip(factor, *SCALES))
-        self._factor, self._expected = factor, fallen * (factor - 1)
-        if factor != 1:
-            self.canvas.scale(factor)
+        if factor is not None:
+            return factor
+        norm = self.canvas.norm()
+        wanted = self.boundary_norm(norm, self._gap) / max(norm, 1e-9)
+        return float(np.clip(wanted, *SCALES))
+
+    def _learn_power(self, norm: float, gap: float) -> None:
+        """See from a mere rescaling how the margin falls along the line."""
+        before, after = self._clean_gap - self._gap, self._clean_gap - gap
+        ratio = norm / max(self._norm_before, 1e-9)
+        if before > 0 and after > 0 and norm > 0 and abs(np.log(ratio)) > STEADY / 2:
+            power = np.log(after / before) / np.log(ratio)
+            self._power = float(np.clip(power, *POWERS))
 
     def _credit(self, drop: float) -> None:
         """Tell the memory what a stroke did."""
@@ -262,9 +300,9 @@ class Episode:
     def _status(self) -> NDArray[np.float32]:
         goal, ledger = self.ledger.goal, self.ledger
         wins = goal.label if goal.target is None else goal.target
-        span = np.log(1 / 1e-3)  # a thousandth of the reference is as good as nothing
+        span = np.log(1 / NOTHING)
         norms = (self.canvas.norm(), self._boundary_norm)
-        shown = [1 + np.log(max(n / self._reference, 1e-3)) / span for n in norms]
+        shown = [1 + np.log(max(n / self._reference, NOTHING)) / span for n in norms]
         values = (
             self.margin, self._clean_margin, np.tanh(self._last_drop), float(self._kept),
             ledger.left / ledger.budget, *shown, self.scores[wins],
