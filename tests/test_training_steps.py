@@ -39,7 +39,7 @@ class ToyAlgo:
     get_module = __getitem__
 
     def take_answers(self) -> list[Answer]:
-        return [Answer(np.zeros(8, int), np.zeros(2, int), float(self.trained), 1.0)]
+        return [Answer(np.zeros(8, int), np.zeros(2, int), float(self.trained), 1.0, np.nan)]
 
     def get_state(self) -> dict[str, Any]:
         return {"metrics_logger": {}, "trained": self.trained}
