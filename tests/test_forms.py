@@ -7,12 +7,13 @@ import pickle
 import gymnasium
 import numpy as np
 import pytest
-from toys import BrightnessVictim, DarkClips, brighten, sample, toy_env
 
-from video_attack.envs.game.environment import VideoAttackEnv, parallel_env
+from tests.toys import BrightnessVictim, DarkClips, brighten, sample, toy_env
+from video_attack.envs.game.environment import VideoAttackEnv
 from video_attack.envs.game.episode import AGENTS
 from video_attack.envs.game.forms import choices
 from video_attack.envs.game.observation import flatten
+from video_attack.envs.video_attack_v1 import parallel_env
 
 EQUAL = [{"equal_spaces": True}, {"equal_spaces": True, "flat_actions": True}]
 

@@ -35,7 +35,7 @@ ALLOWED = {
         *("envs.clip", "envs.cache_folder", "envs.distortions", "envs.datasets", "envs.victims"),
         "envs.metrics",
     ],
-    "envs.video_attack_v1": ["envs.game"],
+    "envs.video_attack_v1": ["envs.game", "envs.datasets", "envs.distortions", "envs.victims"],
     "agents.core": [],
     "agents.policy": ["agents.core"],
     "agents.video": ["agents.core"],

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.test_trade import record
+from tests.test_tradeoff import record
 from video_attack.agents.audit.leaderboard import main
 from video_attack.envs.metrics.optimality import lead, leaders, optimality_curves, standings
 

@@ -31,13 +31,17 @@ def games():
     return built
 
 
-def vector_env(salt=0):
+def vector_env(salt=0, central=False):
     rllib_env = pytest.importorskip("video_attack.agents.training.rllib_env")
-    return rllib_env.AttackVectorEnv(games(), GAMES, False, salt)
+    return rllib_env.AttackVectorEnv(games(), GAMES, central, salt)
 
 
 def flat(observations):
     return [np.ravel(observations[a][k]) for a in AGENTS for k in sorted(observations[a])]
+
+
+def with_state(game, observations):
+    return {a: {**observations[a], "state": game.state()} for a in AGENTS}
 
 
 def same(one, two):
@@ -45,13 +49,13 @@ def same(one, two):
 
 
 def test_no_game_is_handed_the_answer_of_another():
-    """Side by side in the vector env, each game is as it is alone."""
-    env, rng = vector_env(), np.random.default_rng(0)
+    """Side by side in the vector env, each game is as it is alone, and the critic sees its own state."""
+    env, rng = vector_env(central=True), np.random.default_rng(0)
     alone = [games().env("train") for _ in range(GAMES)]
     observations, _ = env.reset(seed=3)
     for i, game in enumerate(alone):
         number = int(np.random.SeedSequence([3, 0, i]).generate_state(1)[0])
-        assert same(observations[i], game.reset(number)[0])
+        assert same(observations[i], with_state(game, game.reset(number)[0]))
     assert len({game.episode.ledger.clip.id for game in alone}) > 1
     for _ in range(14):
         actions = [
@@ -61,10 +65,11 @@ def test_no_game_is_handed_the_answer_of_another():
         observations, rewards, over, _, _ = env.step(actions)
         for i, game in enumerate(alone):
             if ended[i]:
-                assert same(observations[i], game.reset()[0])
+                assert same(observations[i], with_state(game, game.reset()[0]))
             else:
                 expected, reward, *_ = game.step(actions[i])
-                assert same(observations[i], expected) and rewards[i] == reward
+                assert same(observations[i], with_state(game, expected))
+                assert rewards[i] == reward
                 assert over[i]["__all__"] == (not game.agents)
     assert env.take_report()[1] == env.victim.clips == sum(game.queries for game in alone)
 

@@ -12,7 +12,7 @@ from tests.commands import ROOT, composed
 from video_attack.agents.configs.command_line import prepare
 from video_attack.agents.configs.help_page import FRAGMENTS, fits, groups_of, help_page
 from video_attack.agents.core.build import accepted, locate
-from video_attack.agents.setup.attack_setup import build_game
+from video_attack.agents.setup.attack_setup import build_game, check_setup
 
 CONF = ROOT / "conf"
 COMMANDS = {
@@ -110,6 +110,37 @@ def test_every_shipped_preset_sets_what_it_says(command: str, name: str) -> None
             group = group.removeprefix("override /")
             own = yaml.safe_load((CONF / group / f"{choice}.yaml").read_text())
             assert differences(own, found[group]) == []
+
+
+# What the first line of each preset, and of the docs on it, promises; values are the ends of a name.
+MEANT = {
+    "linf": {"distortion._target_": ".texture", "bound.kind": "linf"},
+    "free": {"distortion._target_": ".texture", "bound.kind": "none"},
+    "smoke": {"clips": 2, "env.budget": 8},
+    "smoke_train": {"clips": 2, "env.budget": 8, "queries": 200, "algo.epochs": 1},
+}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_every_shipped_preset_is_what_it_is_for(command: str, name: str) -> None:
+    """A choice that composes may still be another one than the preset's name means."""
+    if not fits(command, name):
+        pytest.skip(f"{name} is no preset of {command}")
+    found = composed(command, f"experiment={name}", *COMMANDS[command])
+    check_setup(found)
+    for key, meant in MEANT[name].items():
+        value: Any = found
+        for part in key.split("."):
+            value = value[part]
+        assert str(value).endswith(str(meant)), f"{key}={value}"
+
+
+def test_the_cluster_presets_are_what_they_are_for() -> None:
+    local, ray = (composed("train", f"cluster={name}")["cluster"] for name in ("local", "ray"))
+    assert (local["address"], local["runners"], local["victim"]) == ("local", 0, "inline")
+    assert (ray["address"], ray["runners"], ray["victim"]) == ("auto", 2, "actor")
+    assert {key for key in local if local[key] != ray[key]} == {"address", "runners", "victim"}
 
 
 def test_each_preset_is_one_of_some_command() -> None:

@@ -91,18 +91,35 @@ def test_runners_of_one_process_share_its_victim(monkeypatch) -> None:
     """Else the default command would build the victim, and hold it, twice."""
     built, other = games(), games()
     monkeypatch.setattr(rllib_env, "build_setup", lambda *_: other)
-    context = {"threads": 0, "setup": {}, "victim_actor": None, "central": False, "seed_salt": 0}
-
-    def runner():
-        found = SimpleNamespace(
-            config=SimpleNamespace(env_config=context, num_envs_per_env_runner=2)
-        )
-        rllib_env.AttackEnvRunner.make_env(found)
-        return found
-
     with rllib_env.shared(built):
         assert runner().env.victim is built.victim
     assert runner().env.victim is other.victim, "a runner of another process, or of a later time"
+
+
+def runner(**keys):
+    """An env runner with its games, and nothing else of RLlib."""
+    context = {"threads": 0, "setup": {}, "victim_actor": None, "central": False, "seed_salt": 0}
+    config = SimpleNamespace(env_config=context | keys, num_envs_per_env_runner=2)
+    found = SimpleNamespace(config=config)
+    rllib_env.AttackEnvRunner.make_env(found)
+    return found
+
+
+def test_a_runner_plays_what_it_was_told_to() -> None:
+    with rllib_env.shared(games()):
+        first, again, other = (runner(seed_salt=salt, central=salt == 2) for salt in (1, 1, 2))
+    assert first.num_envs == first.env.num_envs == 2 and first._needs_initial_reset
+    clips = []
+    for one in (first, again, other):
+        seen, _ = one.env.reset(seed=0)
+        assert ("state" in seen[0]["spatial"]) == (one is other)
+        clips.append([game.env.episode.ledger.clip.id for game in one.env.envs])
+        clips[-1] += [one.env.victim.clips]
+    games_of = [
+        [game.env.episode.versions[0].tobytes() for game in one.env.envs]
+        for one in (first, again, other)
+    ]
+    assert games_of[0] == games_of[1] != games_of[2], "the salt of each is its own"
 
 
 def test_training_stops_at_its_queries_and_shows_gaps(tmp_path, monkeypatch) -> None:

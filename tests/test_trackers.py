@@ -3,6 +3,7 @@ logged, a run that goes on goes on there, and a missing package is one sentence.
 
 import csv
 import importlib.util
+import struct
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,35 @@ def test_csv_has_each_iteration_once(tmp_path):
     with (tmp_path / "progress.csv").open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert [(row["queries"], row["success"]) for row in rows] == [("100", "0.25"), ("200", "0.75")]
+
+
+def events(file: Path):
+    """A file of events as records: length, its checksum, the event, its checksum."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    data, at = file.read_bytes(), 0
+    while at < len(data):
+        (size,) = struct.unpack_from("<Q", data, at)
+        yield Event.FromString(data[at + 12 : at + 12 + size])
+        at += 12 + size + 4
+
+
+@needs("tensorboardX")
+def test_tensorboard_files_hold_what_was_logged(tmp_path):
+    """A reader drops what was logged at or after the step at which a later file starts."""
+    logged("tensorboard", tmp_path)
+    files = sorted((tmp_path / "tensorboard").glob("events.*"), key=lambda file: file.name)
+    found = [event for file in files for event in events(file)]
+    values = [
+        (event.step, value.tag, value.simple_value)
+        for event in found
+        for value in event.summary.value
+    ]
+    assert values == [
+        (100, "success", 0.25), (200, "success", 0.5), (200, "validation_asr", 1.0), (200, "success", 0.75),
+    ]  # fmt: skip
+    starts = [event.step for event in found if event.session_log.status == 1]
+    assert starts == [1, 101]
 
 
 @needs("tensorboard")

@@ -118,8 +118,8 @@ class Attack(ABC):
         the last clips then remain unanswered.
         """
 
-    def meet(self, victim: Victim) -> None:  # noqa: B027 - most need not know it
-        """Look at the victim before the first clip; raises where this attack must not meet it.
+    def prepare(self, victim: Victim) -> None:  # noqa: B027 - most need not know it
+        """Look at the victim before the first clip; raises where this attack must not have it.
 
         For refusing it, and for the white-box yardstick. A black-box attack takes nothing from it.
         """
@@ -135,7 +135,7 @@ class Attack(ABC):
 
         A clip's result depends on its own id and the seed, not on its neighbours.
         """
-        self.meet(victim)
+        self.prepare(victim)
         return run_batched(victim, (self._coroutine(victim, clip, seed) for clip in clips), width)
 
     def _coroutine(self, victim: Victim, clip: Clip, seed: int) -> QueryCoroutine[AttackResult]:

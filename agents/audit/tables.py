@@ -13,11 +13,11 @@ from typing import Any
 from video_attack.agents.core.shell import open_shell
 from video_attack.agents.report.compare import compare
 from video_attack.agents.report.table import format_table, row
-from video_attack.agents.report.trade import trade_tables
+from video_attack.agents.report.tradeoff import tradeoff_tables
 from video_attack.envs.metrics.hints import hints
 from video_attack.envs.metrics.record import RecordError, read_records
 from video_attack.envs.metrics.summary import in_clip_order
-from video_attack.envs.metrics.trade import NORMS
+from video_attack.envs.metrics.tradeoff import NORMS
 
 
 def read(files: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = {options.first: found[options.first], **found}
     rows = [row(name, records) for name, records in found.items()]
     parts = [
-        *trade_tables(found, options.norm, options.markdown),
+        *tradeoff_tables(found, options.norm, options.markdown),
         *format_table(rows, options.markdown), *compare(found, options.markdown), *hints(found),
     ]  # fmt: skip
     print(*parts, sep="\n\n")

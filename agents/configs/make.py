@@ -20,13 +20,14 @@ from video_attack.agents.setup.attack_setup import (
 from video_attack.envs.datasets.base import ClipDataset, Split
 from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.config import GameConfig
-from video_attack.envs.game.environment import VideoAttackEnv, parallel_env
+from video_attack.envs.game.environment import VideoAttackEnv
 from video_attack.envs.game.joint import JointEnv
 from video_attack.envs.game.palette import Distort
 from video_attack.envs.game.rules import rules_of
 from video_attack.envs.game.turns import TurnsEnv
 from video_attack.envs.game.vector import JointVector, ParallelVector, SharedVector
 from video_attack.envs.victims.base import Victim
+from video_attack.envs.video_attack_v1 import parallel_env
 
 ONE: dict[str, Callable[[VideoAttackEnv], Any]] = {
     "parallel": lambda game: game, "aec": TurnsEnv, "joint": JointEnv,

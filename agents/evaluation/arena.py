@@ -14,7 +14,7 @@ from video_attack.agents.evaluation.records import make_record
 from video_attack.agents.setup.attack_setup import AttackSetup
 from video_attack.agents.video.codec_check import check_files
 from video_attack.envs.clip import Clip
-from video_attack.envs.datasets.base import BadClipError, ClipDataset, DatasetError, Split
+from video_attack.envs.datasets.base import DatasetError, Split, readable
 from video_attack.envs.game.ledger import BudgetExhausted
 from video_attack.envs.metrics.perceptual import Lpips
 from video_attack.envs.metrics.record import Draft
@@ -46,9 +46,9 @@ class Contender(Attack):
         self.shrinks = attack.shrinks
         self.through = parse_codec(codec_in_loop)
 
-    def meet(self, victim: Victim) -> None:
-        """Introduce the victim to the method."""
-        self.method.meet(victim)
+    def prepare(self, victim: Victim) -> None:
+        """Show the victim to the method."""
+        self.method.prepare(victim)
 
     def moves(self, task: Task) -> Proposals:
         """The method's moves."""
@@ -158,17 +158,6 @@ def fools(victim: Victim, result: AttackResult) -> bool:
     ledger = result.ledger
     assert ledger.best is not None  # a success
     return ledger.goal.plain.reached(victim.scores(ledger.best[None])[0])
-
-
-def readable(dataset: ClipDataset, indices: Iterable[int]) -> Iterator[tuple[int, Clip]]:
-    """Clips with their indices; one that cannot be read is skipped with a warning."""
-    for index in indices:
-        try:
-            clip = dataset[index]
-        except BadClipError as error:
-            log.warning("%s; skipped", error)
-            continue
-        yield index, clip
 
 
 def attack_clips(

@@ -18,14 +18,14 @@ from video_attack.agents.report.examples import SHOWN, write_example
 from video_attack.agents.report.figures.pictures import success_curve_picture
 from video_attack.agents.report.html.page import write_report
 from video_attack.agents.report.table import format_table, row
-from video_attack.agents.report.trade import trade_tables
+from video_attack.agents.report.tradeoff import tradeoff_tables
 from video_attack.agents.setup.attack_setup import AttackSetup, build_lpips
 from video_attack.envs.datasets.base import DatasetError
 from video_attack.envs.metrics.doubts import doubts
 from video_attack.envs.metrics.hints import hints
 from video_attack.envs.metrics.record import Draft
 from video_attack.envs.metrics.summary import success_curve
-from video_attack.envs.metrics.trade import FOLLOWED
+from video_attack.envs.metrics.tradeoff import FOLLOWED
 
 log = logging.getLogger(__name__)
 # Errors that would meet every attack alike.
@@ -149,7 +149,7 @@ def report(found: Mapping[str, list[Draft]], setup: AttackSetup, folder: Path) -
     notes = doubts(labels, answers, setup.victim.classes)
     for name, markdown in (("table.txt", False), ("table.md", True)):
         parts = [
-            *trade_tables(found, FOLLOWED[setup.game.norm], markdown),
+            *tradeoff_tables(found, FOLLOWED[setup.game.norm], markdown),
             *format_table(rows, markdown), left_out(first), *notes, *compare(found, markdown),
             *hints(found, setup.victim.feedback),
         ]  # fmt: skip

@@ -47,21 +47,26 @@ def check_split(split: str) -> None:
         raise ValueError(f"split={split!r}: choose one of {', '.join(get_args(Split))}")
 
 
+def readable(dataset: ClipDataset, indices: Iterable[int]) -> Iterator[tuple[int, Clip]]:
+    """Clips with their indices; one that cannot be read is skipped with a warning."""
+    for index in indices:
+        try:
+            clip = dataset[index]
+        except BadClipError as error:
+            log.warning("%s; skipped", error)
+            continue
+        yield index, clip
+
+
 def load_clips(dataset: ClipDataset, indices: Iterable[int]) -> Iterator[Clip]:
     """Clips in the order of `indices`; one that cannot be read is skipped with a warning.
 
     Raises:
         DatasetError: none of them could be read.
     """
-    good = bad = 0
-    for index in indices:
-        try:
-            clip = dataset[index]
-        except BadClipError as error:
-            log.warning("%s; skipped", error)
-            bad += 1
-            continue
+    asked, good = list(indices), 0
+    for _, clip in readable(dataset, asked):
         good += 1
         yield clip
-    if bad and not good:
-        raise DatasetError(f"none of {bad} clips could be read: check the files named above")
+    if asked and not good:
+        raise DatasetError(f"none of {len(asked)} clips could be read: check the files named above")

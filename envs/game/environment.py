@@ -1,7 +1,6 @@
 """video_attack_v1: two agents, space and time, attack a video classifier (PettingZoo ParallelEnv)."""
 
 import copy
-import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -10,61 +9,22 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from video_attack.envs.clip import Clip, Frames
-from video_attack.envs.datasets.base import BadClipError, ClipDataset, DatasetError
+from video_attack.envs.clip import Frames
+from video_attack.envs.datasets.base import ClipDataset, DatasetError, readable
 from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.config import GameConfig
+from video_attack.envs.game.display import picture, text_line
 from video_attack.envs.game.episode import AGENTS, Episode, choose_goal
 from video_attack.envs.game.forms import Form
 from video_attack.envs.game.ledger import QueryCoroutine, run_batched
 from video_attack.envs.game.moves import Moves
-from video_attack.envs.game.observation import faded, observation_spaces, state_space
+from video_attack.envs.game.observation import observation_spaces, state_space
 from video_attack.envs.game.opening import open_clip
 from video_attack.envs.game.palette import Distort, Palette, distorted_variants
-from video_attack.envs.game.render import panel
 from video_attack.envs.game.rules import chosen_clip, rules_of
-from video_attack.envs.game.spoken import line
 from video_attack.envs.victims.base import Victim
 
 Step = tuple[dict, dict, dict, dict, dict]
-
-
-def parallel_env(
-    victim: Victim | None = None,
-    dataset: ClipDataset | None = None,
-    distort: Distort | None = None,
-    **kwargs: Any,
-) -> "VideoAttackEnv":
-    """The environment; without arguments, the embedded victim, clips and gaussian noise.
-
-    Args:
-        victim: see VideoAttackEnv, as for the others.
-        dataset: clips cut as the victim needs them.
-        distort: a function (clip, severity, rng) -> clip.
-        **kwargs: of VideoAttackEnv.
-
-    Raises:
-        TypeError: a name in place of an object; `video_attack.make` takes names.
-    """
-    for key, value in (("model", victim), ("dataset", dataset), ("distortion", distort)):
-        if isinstance(value, str | Mapping):
-            raise TypeError(
-                f"{key}: parallel_env takes objects, not {value!r}; by name it is "
-                f"video_attack.make({key}={value!r})"
-            )
-    if victim is None:
-        from video_attack.envs.victims.tiny3d import Tiny3D
-
-        victim = Tiny3D()
-    if dataset is None:
-        from video_attack.envs.datasets.actions import Actions
-
-        dataset = Actions(split="train", sampling=victim.sampling, classes=victim.classes)
-    if distort is None:
-        from video_attack.envs.distortions.gaussian_noise import gaussian_noise
-
-        distort = gaussian_noise
-    return VideoAttackEnv(victim, dataset, distort, **kwargs)
 
 
 class VideoAttackEnv(ParallelEnv):
@@ -191,7 +151,7 @@ class VideoAttackEnv(ParallelEnv):
             self._rng, self._unusable = np.random.default_rng(seed), set()
         while True:
             index = self._pick() if chosen is None else chosen
-            clip = self._load(index)
+            _, clip = next(readable(self.dataset, [index]), (index, None))
             classes, target = len(self.victim.classes), self.config.target
             goal = choose_goal(clip.label, classes, target, self._rng) if clip else None
             if clip is not None and goal is not None:
@@ -255,12 +215,7 @@ class VideoAttackEnv(ParallelEnv):
             return self._line()
         if self.render_mode != "rgb_array" or self.episode is None:
             return None
-        canvas, ledger = self.episode.canvas, self.episode.ledger
-        return panel(
-            canvas.clean, canvas.frames, faded(canvas.energy), self.episode.scores,
-            self.victim.classes, ledger.clip.label, int(canvas.energy.sum((1, 2)).argmax()),
-            caption=f"query {ledger.spent} of {ledger.budget}", clean_scores=ledger.clean_scores,
-        )  # fmt: skip
+        return picture(self.episode, self.victim.classes)
 
     def close(self) -> None:
         """Nothing to release; the victim belongs to the caller."""
@@ -270,13 +225,6 @@ class VideoAttackEnv(ParallelEnv):
             index = int(self._rng.integers(len(self.dataset)))
             if index not in self._unusable:
                 return index
-
-    def _load(self, index: int) -> Clip | None:
-        try:
-            return self.dataset[index]
-        except BadClipError as error:
-            logging.getLogger(__name__).warning("%s; skipped", error)
-            return None
 
     def siblings(self, count: int) -> list["VideoAttackEnv"]:
         """Games of the same kind that share victim, data set and distortion, each with its own chance."""
@@ -294,7 +242,7 @@ class VideoAttackEnv(ParallelEnv):
         return twin
 
     def _line(self) -> str:
-        return line(self.episode, self.victim.classes) if self.episode else "no episode yet"
+        return text_line(self.episode, self.victim.classes) if self.episode else "no episode yet"
 
     def _show(self) -> None:
         if self.render_mode == "human":

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from video_attack.envs.metrics.rates import paired_bootstrap_difference
 from video_attack.envs.metrics.record import Found, Record
-from video_attack.envs.metrics.trade import Floats, sizes_over
+from video_attack.envs.metrics.tradeoff import Floats, sizes_over
 
 _RESAMPLES = 2000
 Kept = TypeVar("Kept")
@@ -72,7 +72,7 @@ def ratios(found: Found, queries: list[int], norm: str = "l2") -> tuple[Floats, 
     Args:
         found: records by attack.
         queries: numbers of queries, increasing.
-        norm: one of `video_attack.envs.metrics.trade.NORMS`.
+        norm: one of `video_attack.envs.metrics.tradeoff.NORMS`.
 
     Returns:
         ratios: float64 (attacks, clips, queries), of `common` clips; 0 where nothing is known.
@@ -113,7 +113,7 @@ def standings(found: Found, queries: int, norm: str = "l2", seed: int = 0) -> di
     Args:
         found: records by attack.
         queries: the budget.
-        norm: one of `video_attack.envs.metrics.trade.NORMS`.
+        norm: one of `video_attack.envs.metrics.tradeoff.NORMS`.
         seed: of the bootstrap.
     """
     everyone, found, nan = list(found), competing(found), float("nan")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from video_attack.envs.metrics.rates import clopper_pearson
 from video_attack.envs.metrics.record import Record
 from video_attack.envs.metrics.summary import first_flip
-from video_attack.envs.metrics.trade import norm_at
+from video_attack.envs.metrics.tradeoff import norm_at
 
 _DIGITS = 1e-5  # of the norms in a curve
 TITLES = {"l2": "L2", "linf": "Linf", "map": "mean change (0-255)",
@@ -77,7 +77,7 @@ def robustness_statement(
     attacks, the one to state should be chosen beforehand; that of the best of them is a little high.
 
     A clip counts as flipped when a success within `queries` is within `norm`, as
-    `video_attack.envs.metrics.trade` reads it from the record: of one without
+    `video_attack.envs.metrics.tradeoff` reads it from the record: of one without
     curves, the success that was kept, at its last query.
 
     Args:

@@ -4,7 +4,7 @@ import copy
 import logging
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -249,6 +249,22 @@ class NetVictim(Victim):
         load_into(layer, {key: state[key] for key in state if key != "classes"}, path)
         self.replace_last(net, layer)
         return tuple(kept)
+
+
+class PublishedNet(NetVictim):
+    """A network whose clips are by default cut as those that its public weights were trained with.
+
+    Args:
+        **options: see NetVictim.
+
+    Attributes:
+        defaults: of the options, where they are not NetVictim's own.
+    """
+
+    defaults: ClassVar[Mapping[str, Any]]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**self.defaults, **options})
 
 
 def _two_columns(logits: Tensor) -> Tensor:

@@ -1,10 +1,10 @@
 """SlowOnly (Slow) ResNet-50, pretrained on Kinetics, as a victim."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from video_attack.envs.victims.network import NetVictim
+from video_attack.envs.victims.network import PublishedNet
 from video_attack.envs.victims.pytorchvideo_names import (
     Rescale,
     is_pytorchvideo,
@@ -39,7 +39,7 @@ class SlowOnlyNet(nn.Module):
         return logits
 
 
-class SlowOnly(NetVictim):
+class SlowOnly(PublishedNet):
     """SlowOnly R50 with MMAction2's weights, or Slow R50 with PyTorchVideo's.
 
     Which of them a checkpoint holds is read from its keys. The published networks 8x8 and 4x16 are
@@ -49,17 +49,7 @@ class SlowOnly(NetVictim):
     mean, std = IMAGENET_MEAN, IMAGENET_STD
     last_layer = "cls_head.fc_cls"
     _pytorchvideo = False
-
-    def __init__(
-        self,
-        *,
-        frames: int = 8,
-        size: int = 224,
-        short_side: int | None = 256,
-        stride: int = 8,
-        **options: Any,
-    ) -> None:
-        super().__init__(frames=frames, size=size, short_side=short_side, stride=stride, **options)
+    defaults: ClassVar = {"frames": 8, "size": 224, "short_side": 256, "stride": 8}
 
     def make_net(self, classes: int) -> nn.Module:
         """SlowOnlyNet for the weights that `rename` saw last."""

@@ -1,10 +1,10 @@
 """TPN on SlowOnly ResNet-50, pretrained on Kinetics, as a victim."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import nn
 
-from video_attack.envs.victims.network import NetVictim
+from video_attack.envs.victims.network import PublishedNet
 from video_attack.envs.victims.resnet3d_net import IMAGENET_MEAN, IMAGENET_STD, initialise
 from video_attack.envs.victims.tpn_net import TPNNet
 
@@ -12,22 +12,12 @@ from video_attack.envs.victims.tpn_net import TPNNet
 UNUSED = ("neck.aux_head.", "cls_head.new_cls.")
 
 
-class TPN(NetVictim):
+class TPN(PublishedNet):
     """TPN R50, 8x8 frames, with MMAction2's weights."""
 
     mean, std = IMAGENET_MEAN, IMAGENET_STD
     last_layer = "cls_head.fc_cls"
-
-    def __init__(
-        self,
-        *,
-        frames: int = 8,
-        size: int = 224,
-        short_side: int | None = 256,
-        stride: int = 8,
-        **options: Any,
-    ) -> None:
-        super().__init__(frames=frames, size=size, short_side=short_side, stride=stride, **options)
+    defaults: ClassVar = {"frames": 8, "size": 224, "short_side": 256, "stride": 8}
 
     def make_net(self, classes: int) -> nn.Module:
         """TPNNet."""

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from video_attack.envs.victims.extras import require
-from video_attack.envs.victims.network import NetVictim
+from video_attack.envs.victims.network import PublishedNet
 from video_attack.envs.victims.torchvision_import import import_video_models
 
 
-class TransformersNet(NetVictim):
+class TransformersNet(PublishedNet):
     """A video classifier of the library; key names are those of its own checkpoints.
 
     Position embeddings are made for `frames` and `size`. Where they are parameters, weights fit
@@ -80,25 +80,7 @@ class VideoMAE(TransformersNet):
     """VideoMAE, ViT-B/16 on pairs of frames (Tong et al., NeurIPS 2022), mean pooled."""
 
     prefix = "VideoMAE"
-
-    def __init__(
-        self,
-        *,
-        frames: int = 16,
-        size: int = 224,
-        short_side: int | None = 224,
-        stride: int = 4,
-        max_batch: int = 8,
-        **options: Any,
-    ) -> None:
-        super().__init__(
-            frames=frames,
-            size=size,
-            short_side=short_side,
-            stride=stride,
-            max_batch=max_batch,
-            **options,
-        )
+    defaults: ClassVar = {"frames": 16, "size": 224, "short_side": 224, "stride": 4, "max_batch": 8}
 
 
 class TimeSformer(TransformersNet):
@@ -107,25 +89,7 @@ class TimeSformer(TransformersNet):
     mean = (0.45, 0.45, 0.45)
     std = (0.225, 0.225, 0.225)
     prefix = "Timesformer"
-
-    def __init__(
-        self,
-        *,
-        frames: int = 8,
-        size: int = 224,
-        short_side: int | None = 224,
-        stride: int = 32,
-        max_batch: int = 8,
-        **options: Any,
-    ) -> None:
-        super().__init__(
-            frames=frames,
-            size=size,
-            short_side=short_side,
-            stride=stride,
-            max_batch=max_batch,
-            **options,
-        )
+    defaults: ClassVar = {"frames": 8, "size": 224, "short_side": 224, "stride": 32, "max_batch": 8}
 
 
 class ViViT(TransformersNet):
@@ -138,25 +102,7 @@ class ViViT(TransformersNet):
     mean = (0.5, 0.5, 0.5)
     std = (0.5, 0.5, 0.5)
     prefix = "Vivit"
-
-    def __init__(
-        self,
-        *,
-        frames: int = 32,
-        size: int = 224,
-        short_side: int | None = 256,
-        stride: int = 2,
-        max_batch: int = 4,
-        **options: Any,
-    ) -> None:
-        super().__init__(
-            frames=frames,
-            size=size,
-            short_side=short_side,
-            stride=stride,
-            max_batch=max_batch,
-            **options,
-        )
+    defaults: ClassVar = {"frames": 32, "size": 224, "short_side": 256, "stride": 2, "max_batch": 4}
 
 
 class VJEPA2(TransformersNet):
@@ -169,22 +115,4 @@ class VJEPA2(TransformersNet):
     outputs = 174  # Something-Something v2
     prefix = "VJEPA2"
     clip_keys = ("frames_per_clip", "crop_size")
-
-    def __init__(
-        self,
-        *,
-        frames: int = 16,
-        size: int = 256,
-        short_side: int | None = 292,
-        stride: int = 4,
-        max_batch: int = 4,
-        **options: Any,
-    ) -> None:
-        super().__init__(
-            frames=frames,
-            size=size,
-            short_side=short_side,
-            stride=stride,
-            max_batch=max_batch,
-            **options,
-        )
+    defaults: ClassVar = {"frames": 16, "size": 256, "short_side": 292, "stride": 4, "max_batch": 4}

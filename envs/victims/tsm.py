@@ -1,19 +1,11 @@
 """TSM ResNet-50, pretrained on Kinetics, as a victim."""
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from video_attack.envs.victims.network import NetVictim
-from video_attack.envs.victims.resnet3d_net import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    Bottleneck,
-    initialise,
-)
-from video_attack.envs.victims.tsn import TSNNet
+from video_attack.envs.victims.resnet3d_net import Bottleneck, initialise
+from video_attack.envs.victims.tsn import TSN, TSNNet
 
 DIVISOR = 8  # an eighth of the channels is shifted each way
 
@@ -55,26 +47,8 @@ class TSMNet(TSNNet):
                 module.conv1.conv = Shift(module.conv1.conv, frames)
 
 
-class TSM(NetVictim):
-    """TSM R50 with MMAction2's weights; a frame is a segment."""
-
-    mean, std = IMAGENET_MEAN, IMAGENET_STD
-    last_layer = "cls_head.fc_cls"
-    convolves = False  # over frames, not over clips
-
-    def __init__(
-        self,
-        *,
-        frames: int = 8,
-        size: int = 224,
-        short_side: int | None = 256,
-        stride: int = 1,
-        spread: str = "uniform",
-        **options: Any,
-    ) -> None:
-        super().__init__(
-            frames=frames, size=size, short_side=short_side, stride=stride, spread=spread, **options
-        )
+class TSM(TSN):
+    """TSM R50 with MMAction2's weights; frames, clips and last layer are TSN's."""
 
     def make_net(self, classes: int) -> nn.Module:
         """TSMNet for clips of the sampling's length, in the layout in which its frames come."""

@@ -1,11 +1,11 @@
 """TSN ResNet-50, pretrained on Kinetics, as a victim."""
 
-from typing import Any
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from video_attack.envs.victims.network import NetVictim
+from video_attack.envs.victims.network import PublishedNet
 from video_attack.envs.victims.resnet3d_net import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -34,26 +34,19 @@ class TSNNet(nn.Module):
         return logits
 
 
-class TSN(NetVictim):
+class TSN(PublishedNet):
     """TSN R50 (Wang et al., ECCV 2016) with MMAction2's weights; a frame is a segment."""
 
     mean, std = IMAGENET_MEAN, IMAGENET_STD
     last_layer = "cls_head.fc_cls"
     convolves = False  # over frames, not over clips
-
-    def __init__(
-        self,
-        *,
-        frames: int = 8,
-        size: int = 224,
-        short_side: int | None = 256,
-        stride: int = 1,
-        spread: str = "uniform",
-        **options: Any,
-    ) -> None:
-        super().__init__(
-            frames=frames, size=size, short_side=short_side, stride=stride, spread=spread, **options
-        )
+    defaults: ClassVar = {
+        "frames": 8,
+        "size": 224,
+        "short_side": 256,
+        "stride": 1,
+        "spread": "uniform",
+    }
 
     def make_net(self, classes: int) -> nn.Module:
         """TSNNet, in the memory layout in which its frames come."""

@@ -43,7 +43,7 @@ class WhiteBox(Attack):
 
     Raises:
         ValueError: a constant out of its range.
-        ConfigError: (see `meet`) the victim shows no gradients.
+        ConfigError: (see `prepare`) the victim shows no gradients.
     """
 
     name = "whitebox"
@@ -70,7 +70,7 @@ class WhiteBox(Attack):
         self.tries, self.growth, self.max_pixels = tries, growth, max_pixels
         self.victim: Victim | None = None
 
-    def meet(self, victim: Victim) -> None:
+    def prepare(self, victim: Victim) -> None:
         """Take hold of the network behind the victim."""
         self.victim = innermost(victim)
         if not hasattr(self.victim, "logits"):
@@ -161,7 +161,7 @@ class WhiteBox(Attack):
         goal, clip = task.ledger.goal, np.clip(task.bound.clean + change, 0, 255)
         x = torch.tensor(clip[None], dtype=torch.float32, requires_grad=True)
         assert self.victim is not None  # it was met
-        logits = self.victim.logits(x)[0]  # type: ignore[attr-defined] # meet() saw to it
+        logits = self.victim.logits(x)[0]  # type: ignore[attr-defined] # prepare() saw to it
         wins = goal.label if goal.target is None else goal.target
         gap = logits[wins] - torch.cat([logits[:wins], logits[wins + 1 :]]).max()
         (slope,) = torch.autograd.grad(gap if goal.target is None else -gap, x)

@@ -43,7 +43,7 @@ class LibraryAttack(Attack):
 
     Raises:
         ConfigError: the library is missing, has no such attack, or it does not take these keys; or (see
-            `meet`) the victim shows no gradients.
+            `prepare`) the victim shows no gradients.
     """
 
     shrinks = True
@@ -66,7 +66,7 @@ class LibraryAttack(Attack):
         )  # fmt: skip
         self.network: nn.Module | None = None
 
-    def meet(self, victim: Victim) -> None:
+    def prepare(self, victim: Victim) -> None:
         """Take hold of the network, if gradients are wanted."""
         if self.gradients:
             self.network = ScaledLogits(innermost(victim), self.layout == "image")

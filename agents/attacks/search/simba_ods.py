@@ -33,7 +33,7 @@ class SimbaOds(Attack):
 
     Raises:
         ValueError: a constant out of its range.
-        ConfigError: the surrogate shows no gradients, or (see `meet`) is the victim.
+        ConfigError: the surrogate shows no gradients, or (see `prepare`) is the victim.
     """
 
     name = "simba_ods"
@@ -57,7 +57,7 @@ class SimbaOds(Attack):
         self.step, self.edge_step = step, edge_step
         self.classes: tuple[str, ...] = ()
 
-    def meet(self, victim: Victim) -> None:
+    def prepare(self, victim: Victim) -> None:
         """Refuse a victim that is the surrogate; its class names are no secret."""
         self.surrogate.refuse(victim)
         log.info("%s: the surrogate is %s", self.name, self.surrogate.source)

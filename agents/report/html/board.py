@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from video_attack.agents.report.trade import ahead, number
+from video_attack.agents.report.tradeoff import ahead, number
 from video_attack.envs.metrics.curves import area_under
 from video_attack.envs.metrics.optimality import standings
 from video_attack.envs.metrics.summary import summary
-from video_attack.envs.metrics.trade import marks, median_curve, median_norm
+from video_attack.envs.metrics.tradeoff import marks, median_curve, median_norm
 
 if TYPE_CHECKING:
     from video_attack.agents.audit.leaderboard import Cell

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from video_attack.agents.report.html.board import Line, board_lines, columns, opening
 from video_attack.agents.report.html.markup import Markup, escaped, join, table, tag
 from video_attack.agents.report.html.style import CSS, swatch
-from video_attack.agents.report.html.trade_curves import leader_picture, norm_picture
+from video_attack.agents.report.html.tradeoff_curves import leader_picture, norm_picture
 from video_attack.agents.report.layout import lay_out
-from video_attack.agents.report.trade import NOTE
+from video_attack.agents.report.tradeoff import NOTE
 
 if TYPE_CHECKING:
     from video_attack.agents.audit.leaderboard import Cell

@@ -14,11 +14,11 @@ from video_attack.agents.report.html.sheets import (
     pairs_table,
 )
 from video_attack.agents.report.html.style import CSS
-from video_attack.agents.report.html.trade_section import trade_section
+from video_attack.agents.report.html.tradeoff_section import tradeoff_section
 from video_attack.agents.report.html.words import COUNTED, lead, warnings
 from video_attack.agents.report.run_files import Run, read_run
 from video_attack.agents.report.victim_name import victim_name
-from video_attack.envs.metrics.trade import FOLLOWED
+from video_attack.envs.metrics.tradeoff import FOLLOWED
 
 # Whatever a name in the records may hold, a browser loads and runs nothing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:"
@@ -66,7 +66,7 @@ def _sections(run: Run) -> list[Markup]:
     norm = FOLLOWED.get((run.config.get("env") or {}).get("norm", "l2"), "l2")
     parts = {}
     if any(record["attacked"] for records in found.values() for record in records):
-        parts["Norm against queries"] = trade_section(found, norm)
+        parts["Norm against queries"] = tradeoff_section(found, norm)
     parts |= {
         "The attacks": attacks_table(found),
         "Success against its cost": curves_section(found),

@@ -56,10 +56,7 @@ def open_trackers(config: Mapping[str, Any], run_dir: Path, start: int) -> list[
         ConfigError: a package is missing, or a tracker does not take its keys.
     """
     check_trackers(config)
-    settings = {
-        key: value for key, value in config.items() if key not in ("victim_handle", "victim_actor")
-    }
     return [
-        build(f"loggers.{name}", keys, run_dir, start, settings)
+        build(f"loggers.{name}", keys, run_dir, start, config)
         for name, keys in (config.get("loggers") or {}).items()
     ]

@@ -29,7 +29,10 @@ class TensorBoard(Tracker):
     ) -> None:
         from tensorboardX import SummaryWriter
 
-        self.board = SummaryWriter(str(run_dir / folder), purge_step=start + 1)
+        # The suffix: files of one second would have one name, and the later one would replace the other.
+        self.board = SummaryWriter(
+            str(run_dir / folder), purge_step=start + 1, filename_suffix=f".{start:012d}"
+        )
 
     def log(self, facts: Mapping[str, float], queries: int) -> None:
         """See Tracker."""

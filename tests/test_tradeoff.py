@@ -14,7 +14,7 @@ from video_attack.envs.metrics.optimality import (
     standings,
 )
 from video_attack.envs.metrics.summary import in_clip_order
-from video_attack.envs.metrics.trade import (
+from video_attack.envs.metrics.tradeoff import (
     counted_norm,
     marks,
     median_curve,

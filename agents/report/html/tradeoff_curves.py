@@ -8,11 +8,11 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from video_attack.agents.report.html.markup import Markup, tag
 from video_attack.agents.report.html.style import line
 from video_attack.agents.report.html.svg import inline_svg, page_style
-from video_attack.agents.report.trade import budget_of
+from video_attack.agents.report.tradeoff import budget_of
 from video_attack.envs.metrics.optimality import leaders, optimality_curves
 from video_attack.envs.metrics.record import Found
 from video_attack.envs.metrics.statement import TITLES
-from video_attack.envs.metrics.trade import median_curve
+from video_attack.envs.metrics.tradeoff import median_curve
 
 POINTS = 200  # numbers of queries at which optimality is drawn, at most
 

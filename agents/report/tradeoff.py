@@ -11,7 +11,7 @@ from video_attack.envs.metrics.optimality import lead, standings
 from video_attack.envs.metrics.record import Found, Record
 from video_attack.envs.metrics.statement import TITLES
 from video_attack.envs.metrics.summary import success_curve
-from video_attack.envs.metrics.trade import (
+from video_attack.envs.metrics.tradeoff import (
     curve,
     marks,
     median_curve,
@@ -88,12 +88,12 @@ def success_sheet(found: Found, norm: str = "l2") -> Sheet:
     return Sheet(titles, rows)
 
 
-def trade_tables(found: Found, norm: str = "l2", markdown: bool = False) -> list[str]:
+def tradeoff_tables(found: Found, norm: str = "l2", markdown: bool = False) -> list[str]:
     """Both tables, a legend, and who is ahead at each budget.
 
     Args:
         found: records by attack; nothing is said where no clip was attacked.
-        norm: one of `video_attack.envs.metrics.trade.NORMS`.
+        norm: one of `video_attack.envs.metrics.tradeoff.NORMS`.
         markdown: Markdown tables instead of plain text.
     """
     if not any(record["attacked"] for records in found.values() for record in records):

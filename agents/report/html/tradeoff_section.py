@@ -2,8 +2,8 @@
 
 from video_attack.agents.report.html.markup import Markup, join, table, tag
 from video_attack.agents.report.html.style import swatch
-from video_attack.agents.report.html.trade_curves import leader_picture, norm_picture
-from video_attack.agents.report.trade import (
+from video_attack.agents.report.html.tradeoff_curves import leader_picture, norm_picture
+from video_attack.agents.report.tradeoff import (
     NOTE,
     Sheet,
     ahead,
@@ -13,15 +13,15 @@ from video_attack.agents.report.trade import (
     success_sheet,
 )
 from video_attack.envs.metrics.record import Found
-from video_attack.envs.metrics.trade import marks
+from video_attack.envs.metrics.tradeoff import marks
 
 
-def trade_section(found: Found, norm: str = "l2", prefix: str = "trade") -> Markup:
+def tradeoff_section(found: Found, norm: str = "l2", prefix: str = "trade") -> Markup:
     """Who is ahead at which budget: sentences, two pictures, two tables and how they are made.
 
     Args:
         found: records by attack, at least one attacked clip.
-        norm: one of `video_attack.envs.metrics.trade.NORMS`.
+        norm: one of `video_attack.envs.metrics.tradeoff.NORMS`.
         prefix: of the pictures' ids, unique in the page.
     """
     said = [ahead(found, mark, norm) for mark in marks(budget_of(found))]
