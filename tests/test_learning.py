@@ -199,7 +199,9 @@ def planted_answers(game, count):
         met *= scales[chosen["spatial"][SPATIAL.index("scale")]]
         norm, sign = rng.uniform(0.5, 4), rng.choice([-1, 1])
         slope = met * np.sqrt(patch @ cells**2)
-        yield Answer(**chosen, drop=float(rng.exponential(slope) * sign * norm), norm=norm, gain=np.nan)
+        yield Answer(
+            **chosen, drop=float(rng.exponential(slope) * sign * norm), norm=norm, gain=np.nan
+        )
         gain = 0.1 * met * np.sqrt(patch @ after**2) * (rng.random() < 0.3)
         yield Answer(**chosen, drop=-1.0, norm=0.0, gain=float(gain))
 

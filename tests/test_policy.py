@@ -160,7 +160,9 @@ def test_tables_are_added_to_the_logits_and_travel_with_the_policy(policy, obser
         table = torch.arange(float(actor.table.numel())).view_as(actor.table) / 7
         actor.table.copy_(table)
         for seen, before, row in zip((obs, after), plain, table, strict=True):
-            assert torch.allclose(actor(seen), before + row, atol=1e-3), "one before the flip, one after"
+            assert torch.allclose(actor(seen), before + row, atol=1e-3), (
+                "one before the flip, one after"
+            )
     policy.save(tmp_path / "policy.pt")
     for agent, actor in Policy.load(tmp_path / "policy.pt").actors.items():
         assert torch.equal(actor.table, policy.actors[agent].table)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from video_attack.agents.core.files import save_tensors
-from video_attack.agents.policy.worth import CHOICES, Worth
+from video_attack.agents.policy.worth import Worth
 from video_attack.envs.game.episode import AGENTS
 from video_attack.envs.game.moves import Moves
 
@@ -74,7 +74,9 @@ class SensitivityTables:
         if slopes:
             drops, norms = _column(slopes, "drop"), _column(slopes, "norm")
             found = drops.abs() / norms
-            weights = norms / (norms + norms.median())  # faint strokes drown in the victim's rounding
+            weights = norms / (
+                norms + norms.median()
+            )  # faint strokes drown in the victim's rounding
             self.before.fit(
                 _actions(slopes), float(found.mean()),
                 lambda logs: (weights * (logs + found * (-logs).exp())).sum(), steps,
@@ -85,7 +87,10 @@ class SensitivityTables:
             shares = gains / gains.mean()
             spread = float(shares.square().mean())
             self.after.fit(
-                _actions(flipped), 1.0, lambda logs: (logs.exp() - shares * logs).sum() / spread, steps
+                _actions(flipped),
+                1.0,
+                lambda logs: (logs.exp() - shares * logs).sum() / spread,
+                steps,
             )
             self.after.answers /= spread
 

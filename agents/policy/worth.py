@@ -47,7 +47,11 @@ class Worth:
                 self.tables[f"{agent}.{name}"] = torch.zeros(size)
 
     def fit(
-        self, actions: Mapping[str, Tensor], mean: float, loss: Callable[[Tensor], Tensor], steps: int
+        self,
+        actions: Mapping[str, Tensor],
+        mean: float,
+        loss: Callable[[Tensor], Tensor],
+        steps: int,
     ) -> None:
         """Fit the tables to answers, from where they are.
 
