@@ -85,11 +85,13 @@ def sensitivity_picture(
     figure.text(left / WIDE, 1 - 0.66 / high, headline(sensitivity), fontsize=11, va="center")
     limit = scale_limit(sensitivity)
     difference, factor = amplified(original, adversarial)
-    rows = {"original": original, "attacked": adversarial, f"difference x {factor}": difference}
-    for number, (name, clip) in enumerate({**rows, "sensitivity": original}.items()):
-        film = axes(left, 1.05 + number * (strip + 0.08), frames * tile, strip)
-        heat = {"mask": mask, "heat": sensitivity, "limit": limit} if number == 3 else {}
-        filmstrip(film, clip, titles=number == 0, **heat)
+    films = [axes(left, 1.05 + row * (strip + 0.08), frames * tile, strip) for row in range(4)]
+    filmstrip(films[0], original, titles=True)
+    filmstrip(films[1], adversarial)
+    filmstrip(films[2], difference)
+    filmstrip(films[3], original, mask, sensitivity, limit)
+    names = ("original", "attacked", f"difference x {factor}", "sensitivity")
+    for film, name in zip(films, names, strict=True):
         film.set_ylabel(name, fontsize=11)
     down = 1.74 + 4 * strip
     space_time(axes(left, down, chart, 2.7), mask, sensitivity, limit)
