@@ -171,29 +171,26 @@ class Episode:
         boundary = self.boundary_norm(norm, gap)
         drop -= self._expected
         self._credit(drop)
-        says_nothing = gap == self._gap and not self._was_flipped
-        if newly_flipped:
-            pays = True
-        elif not self._was_flipped:
-            pays = drop > 0 or says_nothing
-        elif rescaled:
+        if rescaled:
             pays = gap < self._clean_gap
-        else:
+        elif self._was_flipped:
             pays = boundary < self._boundary_norm
+        else:
+            pays = drop > 0 or gap == self._gap or newly_flipped
         self._kept = pays or self.config.acceptance == "always"
         if self._was_flipped:
             self.gain = float(np.log(self._boundary_norm / boundary)) if self._kept else 0.0
         self._last_drop, self._was_flipped = drop, self.flipped
         size = self.ledger.best_norm if self.flipped else boundary if self._kept else self._size
         size = max(size, NOTHING * self._reference)
-        gain = weights.norm * float(np.log(self._size / size)) - weights.query
+        reward = weights.norm * float(np.log(self._size / size)) - weights.query
         self._size = size
         self._settled = self._settled + 1 if rescaled else 0 if self._kept else self._settled
         if not self._kept:
             self.canvas.restore(self._before)
-            return gain
+            return reward
         roughness = self.canvas.roughness() if weights.flicker else 0.0
-        gain += (
+        reward += (
             weights.margin * (max(self.margin, 0.0) - max(margin, 0.0))
             + weights.flip * newly_flipped
             - weights.flicker * (roughness - self._roughness)
@@ -201,7 +198,7 @@ class Episode:
         self.scores, self.margin, self._gap = answer, margin, gap
         self._boundary_l2 *= boundary / self._boundary_norm
         self._boundary_norm, self._roughness = boundary, roughness
-        return float(gain)
+        return float(reward)
 
     def boundary_norm(self, norm: float, gap: float) -> float:
         """Norm that a perturbation would have where the margin is 0, or rather just past it.
