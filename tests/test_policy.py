@@ -122,6 +122,30 @@ def test_a_file_of_another_format_or_of_other_agents_is_refused(policy, tmp_path
             Policy.load(path)
 
 
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"hidden": 10**7},  # some hundred terabytes
+        {"hidden": 10**30},
+        {"hidden": -1},
+        {"hidden": "2"},
+        {"parts": {"spatial": [10**12], "temporal": [3]}},
+        {"parts": {}},
+        {"parts": None},
+        {"extents": [1]},
+        {"actors": 3},
+        {"actors": {"spatial": 3, "temporal": {}}},
+        {"actors": {"spatial": {"a": torch.zeros(2)}, "temporal": {}}},
+    ],
+)
+def test_what_a_strangers_file_claims_costs_one_sentence(policy, tmp_path, claim):
+    path = tmp_path / "policy.pt"
+    torch.save({**content(policy, path), **claim}, path)
+    with pytest.raises((PolicyError, VictimError), match=r"policy\.pt") as error:
+        Policy.load(path)
+    assert "\n" not in str(error.value)
+
+
 def test_a_cut_off_or_missing_file_is_named(policy, tmp_path):
     path = tmp_path / "policy.pt"
     policy.save(path)

@@ -143,7 +143,8 @@ class Policy:
         except VictimError as error:  # the loader's word for any file that is no checkpoint
             raise PolicyError(f"no usable policy: {error}") from error
         needed = ("game", "frames", "parts", "extents", "distortion", "hidden", "facts")
-        if content.get("format") != FORMAT or not {"actors", *needed} <= content.keys():
+        whole = {"actors", *needed} <= content.keys() and isinstance(content["actors"], dict)
+        if content.get("format") != FORMAT or not whole:
             raise PolicyError(
                 f"{path} is no policy file of format {FORMAT}: name a run's policy.pt, or train again"
             )
@@ -153,10 +154,21 @@ class Policy:
                 "train again with train.py"
             )
         policy = cls({}, *(content[key] for key in needed))
-        for agent, state in content["actors"].items():
-            actor = make_actor(agent, policy.parts[agent], policy.extents[agent], policy.hidden)
-            load_into(actor, state, f"{path} ({agent})")
-            policy.actors[agent] = actor.eval()
+        try:
+            for agent, state in content["actors"].items():
+                shape = policy.parts[agent], policy.extents[agent], policy.hidden
+                with torch.device("meta"):  # without memory, since a file may claim any size
+                    load_into(make_actor(agent, *shape), state, f"{path} ({agent})")
+                actor = make_actor(agent, *shape)
+                load_into(actor, state, f"{path} ({agent})")
+                policy.actors[agent] = actor.eval()
+        except VictimError:
+            raise
+        except (TypeError, ValueError, LookupError, AttributeError, RuntimeError) as error:
+            why = " ".join(str(error).split())[:100]
+            raise PolicyError(
+                f"{path} is no policy file ({why}): name a run's policy.pt, or train again"
+            ) from error
         return policy
 
     def load_actors(self, states: Mapping[str, Mapping[str, Tensor]]) -> None:
