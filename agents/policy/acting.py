@@ -1,5 +1,6 @@
 """Policy: both trained actors in one file, acting without Ray."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -157,7 +158,9 @@ class Policy:
         try:
             for agent, state in content["actors"].items():
                 shape = policy.parts[agent], policy.extents[agent], policy.hidden
-                with torch.device("meta"):  # without memory, since a file may claim any size
+                # First without memory, since a file may claim any size; PyTorch warns that it holds nothing.
+                with torch.device("meta"), warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
                     load_into(make_actor(agent, *shape), state, f"{path} ({agent})")
                 actor = make_actor(agent, *shape)
                 load_into(actor, state, f"{path} ({agent})")
