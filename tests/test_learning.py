@@ -250,10 +250,11 @@ def test_what_few_answers_say_is_not_sharpened():
 
 def test_the_newest_checkpoints_are_kept(tmp_path):
     algo = SimpleNamespace(get_state=lambda: {"learner_group": {"weight": np.ones(2)}})
+    counters = dict.fromkeys(checkpoints.COUNTERS, 0)
     for iteration in (1, 2, 9, 10, 11):
-        checkpoints.save(algo, tmp_path / "c", {"iteration": iteration}, keep=2)
+        checkpoints.save(algo, tmp_path / "c", counters | {"iteration": iteration}, keep=2)
     assert [int(p.name[-6:]) for p in checkpoints.saved(tmp_path / "c")] == [10, 11]
-    assert checkpoints.read_state(tmp_path / "c") == {"iteration": 11}
+    assert checkpoints.read_state(tmp_path / "c") == counters | {"iteration": 11}
 
 
 def test_an_untrained_agent_mostly_paints_and_turns_what_did_not_pay():
