@@ -48,10 +48,9 @@ class SensitivityTables:
         preferred sign, so what a choice is worth is its scale: |slope| is taken for exponentially
         distributed.
     after: what a stroke gains once the clip is flipped. Other strokes serve there than before: those that
-        are still cheap when the perturbation has what sufficed for the flip. Most gain nothing and few
-        much, so gains are fitted by their means, as overdispersed counts are: by Poisson's likelihood
-        over their dispersion (quasi-likelihood; Wedderburn, 1974), by which so many answers say less. A
-        gain is about the square of a slope, so half of the sharpness gives the same preference.
+        are still cheap when the perturbation has what sufficed for the flip. Most gain nothing, so gains
+        are fitted by their means (as counts are, by Poisson's likelihood). A gain is about the square of a
+        slope, so half of the sharpness gives the same preference.
 
     Args:
         moves: the game's.
@@ -85,14 +84,9 @@ class SensitivityTables:
         gains = _column(flipped, "gain").clamp(0, MOST_GAIN)
         if gains.any():
             shares = gains / gains.mean()
-            spread = float(shares.square().mean())
             self.after.fit(
-                _actions(flipped),
-                1.0,
-                lambda logs: (logs.exp() - shares * logs).sum() / spread,
-                steps,
+                _actions(flipped), 1.0, lambda logs: (logs.exp() - shares * logs).sum(), steps
             )
-            self.after.answers /= spread
 
     def logits(self, agent: str) -> Tensor:
         """What is added to an agent's logits before the flip and after it, (2, sum(parts))."""
@@ -108,7 +102,6 @@ class SensitivityTables:
     def save(self, path: Path) -> None:
         """Write answers and tables to one file."""
         content: dict[str, Any] = {"before": self.before.tables, "after": self.after.tables}
-        content["counts"] = torch.tensor([self.before.answers, self.after.answers])
         for key in Answer._fields:
             content[key] = torch.from_numpy(np.array([getattr(a, key) for a in self.answers]))
         save_tensors(path, content)
@@ -121,7 +114,8 @@ class SensitivityTables:
             Answer(s, t, *(float(x) for x in rest)) for s, t, *rest in zip(*columns, strict=True)
         ]
         self.before.tables, self.after.tables = content["before"], content["after"]
-        self.before.answers, self.after.answers = content["counts"].tolist()
+        self.before.answers = sum(bool(a.norm) for a in self.answers)
+        self.after.answers = sum(not np.isnan(a.gain) for a in self.answers)
 
 
 def _column(answers: Sequence[Answer], key: str) -> Tensor:

@@ -31,12 +31,12 @@ class Worth:
 
     Attributes:
         tables: by name; "level" is the logarithm of the mean of all.
-        answers: how many the last fit was made of; fewer, where they say less than so many do.
+        answers: how many the last fit was made of.
     """
 
     def __init__(self, moves: Moves, ridge: float = 3.0) -> None:
         self.parts = {"spatial": moves.spatial_parts, "temporal": moves.temporal_parts}
-        self.grid, self.ridge, self.extents, self.answers = moves.grid, ridge, moves.extents, 0.0
+        self.grid, self.ridge, self.extents, self.answers = moves.grid, ridge, moves.extents, 0
         self.footprints = {k: torch.from_numpy(v) for k, v in moves.footprints().items()}
         self.tables: dict[str, Tensor] = {"level": torch.zeros(())}
         for agent in AGENTS:
@@ -63,7 +63,7 @@ class Worth:
         """
         if not self.answers:
             self.tables["level"].fill_(max(mean, 1e-9)).log_()
-        self.answers = float(len(actions["spatial"]))
+        self.answers = len(actions["spatial"])
         for table in self.tables.values():
             table.requires_grad_(True)
         optimizer = torch.optim.Adam(self.tables.values(), lr=0.03)
