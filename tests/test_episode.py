@@ -20,8 +20,9 @@ from video_attack.envs.clip import Clip
 from video_attack.envs.datasets.base import ClipDataset
 from video_attack.envs.distortions.texture import texture
 from video_attack.envs.game.bound import BoundConfig
+from video_attack.envs.game.boundary import INSIDE, POWERS, STEADY
 from video_attack.envs.game.config import ALL, NORMS, GameConfig, RewardWeights
-from video_attack.envs.game.episode import INSIDE, NOTHING, POWERS, SETTLE, STEADY
+from video_attack.envs.game.episode import NOTHING, SETTLE
 from video_attack.envs.game.mask import perturbation_norm, reference_norm
 from video_attack.envs.game.moves import ACTS, RESCALES, SPATIAL
 from video_attack.envs.game.threat import visible

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from video_attack.envs.clip import Clip, Frames
 from video_attack.envs.game.bound import Bound
+from video_attack.envs.game.boundary import STEADY, Line
 from video_attack.envs.game.canvas import Block, Canvas, Region
 from video_attack.envs.game.config import GameConfig
 from video_attack.envs.game.ledger import Ledger
@@ -19,13 +20,8 @@ from video_attack.envs.game.threat import Goal
 from video_attack.envs.victims.base import Victim
 
 AGENTS = ("spatial", "temporal")
-INSIDE = (
-    0.01  # how far past the boundary a rescaled clip should lie, as a share of the clean margin
-)
 SCALES = (0.5, 1.5)  # least and largest factor of one rescaling to the boundary
-POWERS = (0.5, 8.0)  # least and largest power of the norm by which the margin falls
 WEAKEN = 0.5
-STEADY = 0.02  # rescaling by more than this tells little of a stroke that comes with it
 NOTHING = 1e-3  # a norm that is as good as none, as a share of the reference
 SETTLE = 3  # mere rescalings from one kept stroke to the next
 
@@ -57,7 +53,7 @@ class Episode:
 
     With `acceptance: improving` a move stays if it pays: before the flip, if the margin falls (or the answer
     says nothing, as of a label-only victim); after it, if the norm at the boundary falls, see
-    `boundary_norm`. Any other move is taken back, and costs its query. A flipped clip that is to go to
+    `Line.boundary_norm`. Any other move is taken back, and costs its query. A flipped clip that is to go to
     the boundary, and is far from it, goes there without a stroke: what is found is the line's, and stays.
 
     Args:
@@ -105,13 +101,14 @@ class Episode:
         self.margin = self._clean_margin = ledger.goal.margin(clean)
         self._gap = self._clean_gap = max(ledger.goal.gap(clean), 1e-6)
         self._reference = reference_norm(config.norm, ledger.clip.frames.shape)
+        self._line = Line(self._clean_gap, self._reference)
         self._boundary_norm, self._roughness = self._reference, 0.0
         self._boundary_l2 = reference_norm("l2", ledger.clip.frames.shape)
         self.move: Move | None = None
         self.slope, self.gain = (0.0, 0.0), float("nan")
         self._stroke: tuple[Region, Block] | None = None
         self._stroke_norm = self._wanted = self._expected = 0.0
-        self._factor = self._power = 1.0
+        self._factor = 1.0
         self._size, self._norm_before, self._settled = self._reference, 0.0, 0
         self._before = self.canvas.snapshot()
         self._changed = np.zeros_like(self.canvas.energy)
@@ -146,8 +143,7 @@ class Episode:
             self._stroke_norm = self._moved(region)
         self._changed = np.abs(self.canvas.energy - energy)
         # What scaling alone should do; what is left of an answer is the stroke's.
-        fallen = self._clean_gap - self._gap
-        self._factor, self._expected = factor, fallen * (factor**self._power - 1)
+        self._factor, self._expected = factor, self._line.drop(self._gap, factor)
         if factor != 1:
             self.canvas.scale(factor)
         return self.canvas.frames[None]
@@ -167,8 +163,8 @@ class Episode:
         norm = self.canvas.norm()
         rescaled = self.move is not None and self.move.act == "rescale"
         if rescaled:
-            self._learn_power(norm, gap)
-        boundary = self.boundary_norm(norm, gap)
+            self._line.learn((self._norm_before, self._gap), (norm, gap))
+        boundary = self._line.boundary_norm(norm, gap)
         drop -= self._expected
         self._credit(drop)
         if rescaled:
@@ -199,25 +195,6 @@ class Episode:
         self._boundary_l2 *= boundary / self._boundary_norm
         self._boundary_norm, self._roughness = boundary, roughness
         return float(reward)
-
-    def boundary_norm(self, norm: float, gap: float) -> float:
-        """Norm that a perturbation would have where the margin is 0, or rather just past it.
-
-        Along the line from the clean clip the margin is taken to fall by a power of the norm: the first,
-        until scaling a flipped clip has shown another.
-
-        At most a tenth of the scale of values everywhere, which also stands for a perturbation that does
-        not lower the margin.
-
-        Args:
-            norm: of the perturbation.
-            gap: margin in nats with it, see `Goal.gap`.
-        """
-        fallen = self._clean_gap - gap
-        if fallen <= 0 or norm <= 0:
-            return self._reference
-        share = self._clean_gap * (1 + INSIDE) / fallen
-        return float(min(norm * share ** (1 / self._power), self._reference))
 
     @property
     def may_turn(self) -> bool:
@@ -276,16 +253,8 @@ class Episode:
         if factor is not None:
             return factor
         norm = self.canvas.norm()
-        wanted = self.boundary_norm(norm, self._gap) / max(norm, 1e-9)
+        wanted = self._line.boundary_norm(norm, self._gap) / max(norm, 1e-9)
         return float(np.clip(wanted, *SCALES))
-
-    def _learn_power(self, norm: float, gap: float) -> None:
-        """See from a mere rescaling how the margin falls along the line."""
-        before, after = self._clean_gap - self._gap, self._clean_gap - gap
-        ratio = norm / max(self._norm_before, 1e-9)
-        if before > 0 and after > 0 and norm > 0 and abs(np.log(ratio)) > STEADY / 2:
-            power = np.log(after / before) / np.log(ratio)
-            self._power = float(np.clip(power, *POWERS))
 
     def _credit(self, drop: float) -> None:
         """Tell the memory what a stroke did."""
