@@ -5,74 +5,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scripted import WEIGHTS, actions, scripted_env
 from toys import (
-    FRAMES,
-    SIZE,
-    CountingVictim,
     QuadrantClips,
     QuadrantVictim,
     sample,
-    softmax,
     toy_env,
 )
 
-from video_attack.envs.clip import Clip
-from video_attack.envs.datasets.base import ClipDataset
-from video_attack.envs.distortions.texture import texture
-from video_attack.envs.game.bound import BoundConfig
 from video_attack.envs.game.boundary import INSIDE, POWERS, STEADY
-from video_attack.envs.game.config import ALL, NORMS, GameConfig, RewardWeights
-from video_attack.envs.game.episode import NOTHING, SETTLE
+from video_attack.envs.game.config import ALL, NORMS, GameConfig
+from video_attack.envs.game.episode import NOTHING
 from video_attack.envs.game.mask import perturbation_norm, reference_norm
-from video_attack.envs.game.moves import ACTS, RESCALES, SPATIAL
 from video_attack.envs.game.threat import visible
-
-WEIGHTS = RewardWeights(margin=1.7, flip=0.9, norm=2.3, flicker=0.6, query=0.05)
-
-
-class Scripted(CountingVictim):
-    """Answers a script of margins in nats, whatever it is asked; a negative one is a flip."""
-
-    def __init__(self, *gaps):
-        super().__init__()
-        self.script, self.seen = list(gaps), []
-
-    def scores_of(self, number):
-        gap = self.script[min(number, len(self.script) - 1)]
-        return softmax(np.array([[gap / 2, -gap / 2, -30.0]]))
-
-    def answer(self, clips):
-        self.seen.append(clips[0].copy())
-        return self.scores_of(len(self.seen) - 1)
-
-
-class GreyClips(ClipDataset):
-    """One even grey, so that rounding is the same up and down."""
-
-    classes = CountingVictim.classes
-
-    def __len__(self):
-        return 5
-
-    def __getitem__(self, index):
-        return Clip(np.full((FRAMES, SIZE, SIZE, 3), 128, np.uint8), 0, f"grey-{index}")
-
-
-def scripted_env(*gaps, **rules):
-    given = {"bound": BoundConfig("none"), "distort": texture, "reward": WEIGHTS, **rules}
-    env = toy_env(Scripted(*gaps), GreyClips(), **given)
-    env.reset(seed=0)
-    return env
-
-
-def actions(env, act="paint", rescale="leave", patch=5, size=1, **named):
-    """A move on a patch in the middle of all frames, unless said otherwise."""
-    config = env.config
-    place = patch * len(config.sizes) + size
-    spatial = dict.fromkeys(SPATIAL, 0) | {"patch": place, "scale": 2, "strength": 3} | named
-    spatial |= {"act": ACTS.index(act), "rescale": RESCALES.index(rescale)}
-    times = np.array([(len(config.windows) - 1) * len(config.strides), 0])
-    return {"spatial": np.array([spatial[key] for key in SPATIAL]), "temporal": times}
 
 
 class ByHand:
@@ -173,37 +118,6 @@ def test_of_a_label_only_victim_moves_stay_until_the_flip_then_smaller_successes
     for (act, patch), stands in zip(moves, [1, 2, 3, 3, 5, 5], strict=True):
         env.step(actions(env, act, patch=patch, size=0))  # apart, or one could take from another
         assert np.array_equal(env.episode.canvas.frames, env.victim.seen[stands]), (act, patch)
-
-
-class Curved(CountingVictim):
-    """Its margin falls with a power of the L2 norm of the change: it is 0 at norm 3."""
-
-    def __init__(self, power):
-        super().__init__()
-        self.power, self.clean, self.norms = power, None, []
-
-    def answer(self, clips):
-        self.clean = clips[0].copy() if self.clean is None else self.clean
-        self.norms.append(perturbation_norm(self.clean, clips[0]))
-        gap = 5 * (1 - (self.norms[-1] / 3) ** self.power)
-        return softmax(np.array([[gap / 2, -gap / 2, -30.0]]))
-
-
-@pytest.mark.parametrize("power", [0.7, 1.0, 2.0, 4.0])
-def test_a_clip_far_past_the_boundary_goes_to_it_by_itself(power):
-    rules = {"bound": BoundConfig("none"), "distort": texture, "budget": 12}
-    env = toy_env(Curved(power), GreyClips(), **rules)
-    env.reset(seed=0)
-    spatial = {"rescale": "boundary", "size": 2}
-    while not env.episode.flipped:
-        env.step(actions(env, **spatial, strength=len(env.config.strengths) - 1))
-    far = env.victim.norms[-1]
-    for _ in range(SETTLE):
-        env.step(actions(env, **spatial, strength=0))
-        if env.episode.move.act != "rescale":
-            break
-    assert abs(env.victim.norms[-1] / 3 - 1) < 0.05 < far / 3 - 1, "where the boundary is"
-    assert env.episode.slope[1] == 0 or env.episode.move.act == "paint", "no stroke is credited"
 
 
 def test_after_the_flip_nothing_is_paid_for_what_was_not_shown():
