@@ -1,4 +1,4 @@
-"""Protects the way to the boundary: how the margin falls along a line, and that clips far past it go there."""
+"""Protects the way to the boundary: how the margin falls on a line, and that clips far past it go there."""
 
 import numpy as np
 import pytest

@@ -27,7 +27,8 @@ class Move(NamedTuple):
     """One joint move.
 
     Attributes:
-        act: one of ACTS.
+        act: one of ACTS; of a move that was made also "rescale", where the clip went to the boundary and
+            no stroke was painted, see Episode.
         centre: row and column of the patch, in cells.
         size: side of the patch as a share of the frame's.
         frames: slice of the frames.

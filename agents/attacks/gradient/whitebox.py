@@ -160,7 +160,7 @@ class WhiteBox(Attack):
         """Down the slope of the logits' margin, of the L2 norm 1, at a change of the clean clip."""
         goal, clip = task.ledger.goal, np.clip(task.bound.clean + change, 0, 255)
         x = torch.tensor(clip[None], dtype=torch.float32, requires_grad=True)
-        assert self.victim is not None  # it was met
+        assert self.victim is not None  # by prepare()
         logits = self.victim.logits(x)[0]  # type: ignore[attr-defined] # prepare() saw to it
         wins = goal.label if goal.target is None else goal.target
         gap = logits[wins] - torch.cat([logits[:wins], logits[wins + 1 :]]).max()
