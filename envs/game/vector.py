@@ -12,6 +12,7 @@ Conventions of `gymnasium.vector`: batched observations, rewards and flags, info
 A clip that the victim gets wrong is passed over, which costs the reset one call more.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -112,7 +113,7 @@ class ParallelVector:
         }
 
 
-class _Rows(VectorEnv):
+class _Rows(VectorEnv, ABC):
     """What the two forms below share: every game gives `rows` rows of the batch."""
 
     rows: int
@@ -127,13 +128,13 @@ class _Rows(VectorEnv):
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._now: list[Any] = [None] * self.num_envs
 
+    @abstractmethod
     def split(self, observations: dict[str, Any]) -> list[Any]:
-        """A game's rows; each form has its own."""
-        raise NotImplementedError
+        """A game's rows."""
 
+    @abstractmethod
     def moves(self, actions: Sequence[Any]) -> dict[str, Any]:
-        """Both agents' actions, of a game's rows; each form has its own."""
-        raise NotImplementedError
+        """Both agents' actions, of a game's rows."""
 
     def reset(
         self, *, seed: int | Sequence[int] | None = None, options: dict[str, Any] | None = None
